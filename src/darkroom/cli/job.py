@@ -1,0 +1,246 @@
+"""`darkroom job`: look at jobs and steer them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+from rich.text import Text
+
+from darkroom.cli import document, outcome, voice, wording
+from darkroom.cli.invocation import Invocation, global_options, json_option, pass_invocation
+from darkroom.cli.parameters import DOLLARS, progress_option
+from darkroom.cli.planning import plural
+from darkroom.cli.progress import Silence, progress
+from darkroom.cli.room import opened
+from darkroom.cli.watching import watch
+from darkroom.client import Job
+from darkroom.errors import Exit
+from darkroom.jobs.control import RETRIABLE
+from darkroom.models import RenderState
+from darkroom.report import JobState
+
+_name = click.argument("name", metavar="JOB", default="last")
+_named = click.argument("name", metavar="JOB")
+
+
+@click.group()
+def command() -> None:
+    """List, watch and steer jobs.
+
+    JOB is a job's id, the beginning or end of it, or "last".
+    """
+
+
+@command.command("ls")
+@json_option
+@global_options
+@pass_invocation
+def list_jobs(invocation: Invocation, /) -> None:
+    """List jobs, the newest first; with -q their ids alone."""
+    with opened(invocation) as room:
+        states = room.jobs()
+    if invocation.as_json:
+        voice.write_json([document.of_job(state) for state in states])
+    elif invocation.quiet:
+        for state in states:
+            voice.write(state.id)
+    elif states:
+        _write_jobs(states)
+    else:
+        voice.say("There are no jobs yet: darkroom run FILE makes one.")
+
+
+def _write_jobs(states: list[JobState]) -> None:
+    table = voice.table("JOB<", "NAME", "STATE<", "DONE>", "BAD>", "COST>", "CREATED<")
+    for state in states:
+        bad = state.refused + state.failed
+        table.add_row(
+            state.id,
+            voice.safe(state.name),
+            state.state,
+            f"{state.done:,}/{state.total:,}",
+            f"{bad:,}" if bad else "",
+            wording.money(state),
+            wording.clock(state.created_at),
+        )
+    voice.write_table(table)
+
+
+@command.command()
+@_name
+@json_option
+@global_options
+@pass_invocation
+def show(invocation: Invocation, /, name: str) -> None:
+    """Show how a job stands, what it cost and what it waits for."""
+    with opened(invocation) as room:
+        job = room.job(name)
+        if invocation.as_json:
+            voice.write_json(_document(job))
+        else:
+            voice.write_table(voice.facts(_facts(job)))
+            voice.write_table(outcome.summary(job))
+
+
+def _document(job: Job) -> document.Document:
+    waits = [wording.rest(rest) for rest in job.waits()]
+    reasons = [
+        {"state": each.state, "reason": each.reason, "renders": each.renders}
+        for each in job.reasons()
+    ]
+    cost = document.of_costs(job.cost)
+    return document.of_job(job.state) | {"reasons": reasons, "waits": waits, "cost": cost}
+
+
+def _facts(job: Job) -> Iterator[tuple[str, str | Text]]:
+    state = job.state
+    yield "created", wording.stamp(state.created_at)
+    if state.finished_at:
+        yield "finished", wording.stamp(state.finished_at)
+    if state.deliver_by:
+        yield "deliver by", wording.stamp(state.deliver_by)
+    yield "manifest", state.source or "rows from Python"
+    yield "rows", f"{state.rows:,}, {state.unchanged:,} unchanged, {state.invalid:,} rejected"
+
+
+@command.command("watch")
+@_name
+@progress_option
+@json_option
+@global_options
+@pass_invocation
+def watch_job(invocation: Invocation, /, name: str, progress: str) -> Exit:
+    """Show a job going on until it ends; Ctrl-C leaves it to go on.
+
+    In embedded mode this also renders it. Exit codes are those of `darkroom run`.
+    """
+    return _watched(invocation, name, progress)
+
+
+def _watched(invocation: Invocation, name: str, kind: str) -> Exit:
+    with opened(invocation) as room:
+        job = room.job(name)
+        began, before = time.monotonic(), job.state.done
+        watch(room, job, progress(kind, invocation), invocation)
+        if invocation.as_json:
+            voice.write_json(_document(job))
+        elif invocation.talks:
+            seconds, made = time.monotonic() - began, job.state.done - before
+            voice.say(outcome.summary(job, seconds, made))
+        return outcome.exit_code(job)
+
+
+@command.command()
+@click.argument("names", metavar="JOB...", nargs=-1, required=True)
+@click.option("--timeout", type=click.FloatRange(0), help="Seconds; exit code 8 after them.")
+@json_option
+@global_options
+@pass_invocation
+def wait(invocation: Invocation, /, names: tuple[str, ...], timeout: float | None) -> Exit:
+    """Wait for jobs without a word.
+
+    Exit codes are those of `darkroom run`, and 8 when time runs out.
+    """
+    ends = None if timeout is None else time.monotonic() + timeout
+    with opened(invocation) as room:
+        jobs = [room.job(name) for name in names]
+        for job in jobs:
+            left = None if ends is None else max(0.0, ends - time.monotonic())
+            watch(room, job, Silence(), invocation, timeout=left)
+        if invocation.as_json:
+            voice.write_json([_document(job) for job in jobs])
+        return max(outcome.exit_code(job) for job in jobs)
+
+
+@command.command()
+@_named
+@json_option
+@global_options
+@pass_invocation
+def cancel(invocation: Invocation, /, name: str) -> None:
+    """Cancel what was not sent; what is in flight is paid for and kept."""
+    with opened(invocation) as room:
+        job = room.job(name)
+        _say_changed(invocation, job, job.cancel(), "cancelled")
+
+
+@command.command()
+@_named
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(sorted(state.value for state in RETRIABLE)),
+    multiple=True,
+    default=(RenderState.FAILED.value,),
+    show_default=True,
+    help="Which renders; may be given more than once.",
+)
+@json_option
+@global_options
+@pass_invocation
+def retry(invocation: Invocation, /, name: str, states: tuple[str, ...]) -> None:
+    """Try again what ended without a picture.
+
+    For renders that are held after lost answers this allows a second payment.
+    """
+    with opened(invocation) as room:
+        job = room.job(name)
+        _say_changed(invocation, job, job.retry([RenderState(s) for s in states]), "pending again")
+
+
+@command.command()
+@_named
+@json_option
+@global_options
+@pass_invocation
+def pause(invocation: Invocation, /, name: str) -> None:
+    """Send nothing more of a job; what is in flight comes home."""
+    with opened(invocation) as room:
+        job = room.job(name)
+        job.pause()
+        _say_changed(invocation, job, job.state.pending, "waiting")
+
+
+@command.command()
+@_named
+@click.option("--max-cost", type=DOLLARS, help="Another cap for the whole job.")
+@json_option
+@global_options
+@pass_invocation
+def resume(invocation: Invocation, /, name: str, max_cost: str | None) -> None:
+    """Go on with a job that was paused, or whose cap was met."""
+    with opened(invocation) as room:
+        job = room.job(name)
+        job.resume(max_cost)
+        _say_changed(invocation, job, job.state.pending, "pending")
+
+
+def _say_changed(invocation: Invocation, job: Job, renders: int, what: str) -> None:
+    if invocation.as_json:
+        voice.write_json(document.of_job(job.state) | {"changed": renders})
+    elif invocation.talks:
+        voice.say(f"{job.id}: {plural(renders, 'render')} {what}.")
+
+
+@command.command()
+@_name
+@json_option
+@global_options
+@pass_invocation
+def rejected(invocation: Invocation, /, name: str) -> None:
+    """List the rows that were left out of a job, and why."""
+    with opened(invocation) as room:
+        found = list(room.job(name).rejections())
+    if invocation.as_json:
+        voice.write_json(document.of_problems(found))
+        return
+    table = voice.table("LINE>", "COLUMN", "WHAT IS WRONG", "REMEDY")
+    for each in found:
+        cells = (each.column or "", each.message, each.hint or "")
+        table.add_row(str(each.line), *(voice.safe(cell) for cell in cells))
+    if found:
+        voice.write_table(table)
+    elif invocation.talks:
+        voice.say("No row was left out.")

@@ -1,0 +1,163 @@
+"""A handle on one job, cheap to make anew by its id in any process."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+from sqlalchemy import Connection, Engine
+
+from darkroom import db, notebook
+from darkroom.consent import Amount, nano_dollars
+from darkroom.errors import StillPending
+from darkroom.idle import is_idle
+from darkroom.jobs import control
+from darkroom.models import RenderState, Rest
+from darkroom.report import (
+    Batching,
+    Costs,
+    JobState,
+    Reason,
+    Rejected,
+    Result,
+    batching,
+    costs,
+    job_states,
+    reasons,
+    rejections,
+    results,
+    waits,
+)
+from darkroom_manifests.money import short_dollars
+from darkroom_manifests.tier import Tier
+
+_POLL_SECONDS: Final = 0.2
+
+
+class Room(Protocol):
+    """What a handle needs of the room that its job lives in."""
+
+    @property
+    def database(self) -> Engine:
+        """The books."""
+        ...
+
+    def ring(self, tiers: Sequence[str]) -> None:
+        """Say that there is work."""
+        ...
+
+    def render_here(self) -> None:
+        """See that somebody works, where that is this process's business."""
+        ...
+
+
+class Job:
+    """A handle on one job: nothing lives in it but the id."""
+
+    def __init__(self, room: Room, job_id: str) -> None:
+        self.id = job_id
+        self._room = room
+
+    def __repr__(self) -> str:
+        return f"Job({self.id!r})"
+
+    @property
+    def state(self) -> JobState:
+        """The job as it stands now."""
+        with db.reading(self._room.database) as connection:
+            return job_states(connection, [self.id])[0]
+
+    @property
+    def cost(self) -> Costs:
+        """What it cost so far."""
+        with db.reading(self._room.database) as connection:
+            return costs(connection, self.id)
+
+    def results(self, states: Sequence[RenderState] = ()) -> Iterator[Result]:
+        """Its renders in the order of the rows; a failed one is a value, never an exception."""
+        return results(self._room.database, self.id, states)
+
+    def reasons(self) -> list[Reason]:
+        """Why renders are held, were refused or failed."""
+        with db.reading(self._room.database) as connection:
+            return reasons(connection, self.id)
+
+    def waits(self) -> list[Rest]:
+        """The rests that keep it from going on now."""
+        with db.reading(self._room.database) as connection:
+            return waits(connection, self.id)
+
+    def batching(self) -> Batching | None:
+        """How far its batches at the provider are; None when none is open."""
+        with db.reading(self._room.database) as connection:
+            return batching(connection, self.id)
+
+    def rejections(self) -> Iterator[Rejected]:
+        """What was wrong with the rows that were left out of it."""
+        return rejections(self._room.database, self.id)
+
+    def wait(
+        self, timeout: float | None = None, *, tell: Callable[[JobState], None] = lambda _: None
+    ) -> JobState:
+        """Wait until nothing moves by itself any more, rendering here in embedded mode.
+
+        Returns the job as it then stands: finished, or held or paused for a person to decide.
+        Raises StillPending after `timeout` seconds.
+        """
+        ends = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            state, is_stuck = self._look()
+            tell(state)
+            if state.is_finished or is_stuck:
+                return state
+            if time.monotonic() >= ends:
+                raise StillPending(f"{self.id} is not finished.", hint="It goes on meanwhile.")
+            self._room.render_here()
+            time.sleep(min(_POLL_SECONDS, max(0.0, ends - time.monotonic())))
+
+    def _look(self) -> tuple[JobState, bool]:
+        """Read the job, and whether it waits for a person, at one moment."""
+        with db.reading(self._room.database) as connection:
+            return job_states(connection, [self.id])[0], is_idle(connection, self.id)
+
+    def pause(self) -> None:
+        """Send nothing more of it; what is in flight comes home."""
+        with db.writing(self._room.database) as connection:
+            control.pause(connection, self.id)
+
+    def resume(self, max_cost: Amount | None = None) -> int:
+        """Go on, with another cap if one is given; how many held renders are pending again."""
+
+        def go_on(connection: Connection) -> int:
+            if max_cost is not None:
+                control.set_cap(connection, self.id, nano_dollars(max_cost))
+            return control.resume(connection, self.id)
+
+        return self._change(go_on)
+
+    def cancel(self) -> int:
+        """Cancel what was not sent; how many renders."""
+        return self._change(lambda connection: control.cancel(connection, self.id))
+
+    def retry(self, states: Sequence[RenderState] = (RenderState.FAILED,)) -> int:
+        """Try again what ended in these states; how many renders."""
+        return self._change(lambda connection: control.retry(connection, self.id, states))
+
+    def _change(self, work: Callable[[Connection], int]) -> int:
+        changed = db.transact(self._room.database, work)
+        self._room.ring(list(Tier))
+        return changed
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        state = self.state
+        figures = {
+            "state": state.state,
+            "done": f"{state.done} of {state.total}",
+            "refused": state.refused,
+            "failed": state.failed,
+            "cost": short_dollars(state.spent_nusd) + (" (simulated)" if state.simulated else ""),
+        }
+        return notebook.table(self.id, figures)

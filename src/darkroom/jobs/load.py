@@ -1,0 +1,196 @@
+"""Brings a job in: rows are streamed, and nothing of it can be claimed until all are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy.orm import aliased
+
+from darkroom import bulk, db, ledger
+from darkroom.ids import new_id
+from darkroom.models import Account, Job, Rejection, Render, RenderState
+from darkroom_manifests.problem import Problem
+
+_ABANDONED_AFTER: Final = timedelta(hours=6)
+_SUBMITTING: Final = 0x6461726C  # of begin and finish; only one of them at a time
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job is told at its birth. `cap_nusd` None means no cap."""
+
+    name: str
+    source: str | None = None
+    manifest_sha256: str | None = None
+    idempotency_key: str | None = None
+    deliver_by: datetime | None = None
+    priority: int = 0
+    cap_nusd: int | None = None
+    output_path: str
+    storage_url: str
+
+
+class NewRender(msgspec.Struct, frozen=True, kw_only=True):
+    """One image to be made, ready to be stored. `request` and `labels` are JSON."""
+
+    row_no: int
+    line: int
+    row_id: str
+    variant: int
+    n: int
+    fingerprint: str
+    tier: str
+    model: str
+    request: str
+    labels: str | None
+    output_path: str | None
+    rank: int
+    reserve_nusd: int
+    max_cost_nusd: int | None
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What was streamed in. `likely_nusd` is the estimate of all renders together."""
+
+    rows: int
+    renders: int
+    invalid: int
+    unchanged: int
+    likely_nusd: int
+
+
+def begin(connection: Connection, job: NewJob) -> str:
+    """Start an empty job and its account; its id."""
+    db.take_turns(connection, _SUBMITTING)
+    job_id = new_id("job")
+    fields = {k: v for k, v in msgspec.structs.asdict(job).items() if k != "cap_nusd"}
+    connection.execute(insert(Job).values(id=job_id, created_at=db.now(connection), **fields))
+    ledger.open_account(connection, Account.scope_of(job_id), job.cap_nusd)
+    return job_id
+
+
+def add(connection: Connection, job_id: str, renders: Sequence[NewRender]) -> None:
+    """Store some renders; call it as often as needed, a transaction each."""
+    given = map(_GIVEN, renders)
+    bulk.stream(connection, Render, _COLUMNS, ((job_id, *_BEGINS.values(), *row) for row in given))
+
+
+_BEGINS: Final[dict[str, str | int]] = {
+    "state": RenderState.PENDING.value,
+    "fence": 0,
+    "tries": 0,
+    "imageless": 0,
+    "losses": 0,
+    "charged_nusd": 0,
+    "at_risk_nusd": 0,
+}
+_GIVEN: Final = attrgetter(*NewRender.__struct_fields__)
+_COLUMNS: Final = ("job_id", *_BEGINS, *NewRender.__struct_fields__)
+
+
+def reject(connection: Connection, job_id: str, problems: Iterable[Problem]) -> None:
+    """Keep the rows that were left out, for the rejection report."""
+    rows = [
+        {
+            "job_id": job_id,
+            "line": problem.line,
+            "column": problem.column,
+            "code": problem.code,
+            "message": problem.message,
+            "hint": problem.hint,
+        }
+        for problem in problems
+    ]
+    if rows:
+        connection.execute(insert(Rejection), rows)
+
+
+def finish(connection: Connection, job_id: str, loaded: Loaded, *, again: bool = False) -> None:
+    """Open the job to claims: from this commit on nothing of it can be lost.
+
+    What another job brought in while this one was read is rendered there, unless `again`.
+    """
+    db.take_turns(connection, _SUBMITTING)
+    twice = 0 if again else _drop_what_others_brought(connection, job_id)
+    renders = loaded.renders - twice
+    now = db.now(connection)
+    connection.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(
+            loaded_at=now,
+            finished_at=None if renders else now,
+            rows=loaded.rows,
+            pending=renders,
+            invalid=loaded.invalid,
+            unchanged=loaded.unchanged + twice,
+            likely_nusd=loaded.likely_nusd * renders // max(loaded.renders, 1),
+        )
+    )
+
+
+def _drop_what_others_brought(connection: Connection, job_id: str) -> int:
+    """Remove the renders that `known` could not tell of: their jobs were not loaded then.
+
+    `begin` and `finish` take turns, so a job that was loaded before this one began was seen.
+    """
+    began = select(Job.created_at).where(Job.id == job_id).scalar_subquery()
+    others = connection.scalars(select(Job.id).where(Job.loaded_at >= began)).all()
+    if not others:
+        return 0
+    other = aliased(Render)
+    elsewhere = exists().where(
+        other.fingerprint == Render.fingerprint, other.job_id.in_(others), other.state.in_(_ALIVE)
+    )
+    return connection.execute(delete(Render).where(Render.job_id == job_id, elsewhere)).rowcount
+
+
+def discard(connection: Connection, job_id: str) -> None:
+    """Remove a job whose loading did not come to its end; nothing of it was ever claimed."""
+    connection.execute(delete(Rejection).where(Rejection.job_id == job_id))
+    connection.execute(delete(Render).where(Render.job_id == job_id))
+    connection.execute(delete(Job).where(Job.id == job_id, Job.loaded_at.is_(None)))
+    connection.execute(delete(Account).where(Account.scope == Account.scope_of(job_id)))
+
+
+def discard_abandoned(connection: Connection) -> int:
+    """Remove jobs whose submitter died while loading, hours ago; how many it was."""
+    before = db.now(connection) - _ABANDONED_AFTER
+    found = connection.scalars(
+        select(Job.id).where(Job.loaded_at.is_(None), Job.created_at < before)
+    ).all()
+    for job_id in found:
+        discard(connection, job_id)
+    return len(found)
+
+
+def by_idempotency_key(connection: Connection, key: str) -> str | None:
+    """The job that was submitted with this key before, if there is one."""
+    return connection.scalar(select(Job.id).where(Job.idempotency_key == key))
+
+
+def known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, RenderState]:
+    """Which of these pictures are made, refused for good, or on their way; with their state.
+
+    Failed and cancelled ones are not known: submitting them again means to try again.
+    """
+    given = bulk.table_of(connection, fingerprints)
+    # One look at the index for each, whatever PostgreSQL thinks of a table that it has not counted
+    # yet: it would rather read all of it, which a large manifest makes longer with every chunk.
+    state = (
+        select(func.min(Render.state))
+        .join(Job, Job.id == Render.job_id)
+        .where(Render.fingerprint == given.c.value, Render.state.in_(_ALIVE))
+        .where(Job.loaded_at.is_not(None))
+        .scalar_subquery()
+    )
+    found = connection.execute(select(given.c.value, state))
+    return {fingerprint: RenderState(alive) for fingerprint, alive in found if alive is not None}
+
+
+_TRY_AGAIN: Final = (RenderState.FAILED, RenderState.CANCELLED)
+_ALIVE: Final = tuple(state for state in RenderState if state not in _TRY_AGAIN)
