@@ -1,0 +1,128 @@
+"""Values with parts: references, tags, variables and whatever else JSON may nest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Final, TypeVar
+from uuid import UUID
+
+from darkroom_manifests.problem import Code, Fault, quote
+from darkroom_manifests.row import Json, Reference, Variable
+from darkroom_manifests.value import LARGEST, not_finite, unsafe, wrong_type
+
+T = TypeVar("T")
+
+URI_CHARS: Final = 2_048
+_WRITTEN_AS_TEXT: Final = (date, time, Decimal, UUID, PurePath)
+
+
+def references(given: object) -> tuple[Reference, ...] | Fault:
+    """Read a list of addresses, plain or with a role; one alone may stand without a list."""
+    items = given if isinstance(given, list | tuple) else [given]
+    found = []
+    for item in items:
+        read = _reference(item)
+        if isinstance(read, Fault):
+            return read
+        found.append(read)
+    return tuple(found)
+
+
+def references_from_text(text: str) -> tuple[Reference, ...] | Fault:
+    """Read a cell's list, parted by `|`."""
+    return references([part for part in text.split("|") if part.strip()])
+
+
+def _reference(given: object) -> Reference | Fault:
+    uri, role = given, None
+    if isinstance(given, Mapping) and given.keys() <= {"uri", "role"}:
+        uri, role = given.get("uri"), given.get("role")
+    if not isinstance(uri, str) or not isinstance(role, str | None) or not uri.strip():
+        return Fault(
+            Code.FIELD_TYPE,
+            f"{quote(given)} is not a reference.",
+            'Write "photo.jpg" or {"uri": "photo.jpg", "role": "product"}.',
+        )
+    if len(uri) > URI_CHARS:
+        return Fault(Code.FIELD_TOO_LONG, f"A reference is longer than {URI_CHARS:,} characters.")
+    return unsafe(uri) or unsafe(role or "") or Reference(uri.strip(), role)
+
+
+def tags(given: object) -> dict[str, str] | Fault:
+    """Read an object of tags."""
+    if not isinstance(given, Mapping):
+        return Fault(Code.FIELD_TYPE, "tags is not an object.", 'Write {"season": "ss27"}.')
+    return _each(given, tag)
+
+
+def tag(given: object) -> str | Fault:
+    """Read a tag's value: text, or a whole number taken as text."""
+    if isinstance(given, str):
+        return unsafe(given) or given
+    if type(given) is int and abs(given) < LARGEST:
+        return str(given)
+    return wrong_type("text", given)
+
+
+def variables(given: object) -> dict[str, Variable] | Fault:
+    """Read an object of variables."""
+    if not isinstance(given, Mapping):
+        return Fault(Code.FIELD_TYPE, "vars is not an object.", 'Write {"colour": "red"}.')
+    return _each(given, variable)
+
+
+def variable(given: object) -> Variable | Fault:
+    """Keep a value that has no meaning here; nested JSON as its text."""
+    if isinstance(given, str):
+        return unsafe(given) or given
+    if given is None or isinstance(given, bool):
+        return given
+    if isinstance(given, int | float):
+        return _held(given)
+    if isinstance(given, _WRITTEN_AS_TEXT):
+        return str(given)
+    return _as_json(given)
+
+
+def meta(given: object) -> Json:
+    """Keep any JSON that every database can hold."""
+    text = _as_json(given)
+    return text if isinstance(text, Fault) else given
+
+
+def _held(given: float) -> int | float | Fault:
+    if fault := not_finite(given):
+        return fault
+    if isinstance(given, int) and abs(given) >= LARGEST:
+        return Fault(Code.NUMBER_RANGE, "The number has more than 18 digits.", "Quote it.")
+    return given
+
+
+def _as_json(given: object) -> str | Fault:
+    try:
+        text = json.dumps(given, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        if "Out of range" in str(error):  # json's only word for it
+            said = "The value holds a number that is not finite."
+            return Fault(Code.NUMBER_NOT_FINITE, said, "Leave it out, or write null.")
+        return Fault(Code.FIELD_TYPE, f"The value is not JSON ({quote(str(error))}).")
+    if "\\u0000" in text:
+        return Fault(Code.TEXT_CONTROL, "The value holds a NUL.", "Remove it.")
+    return unsafe(text) or text
+
+
+def _each(
+    given: Mapping[object, object], read: Callable[[object], T | Fault]
+) -> dict[str, T] | Fault:
+    found: dict[str, T] = {}
+    for name, value in given.items():
+        fault = unsafe(name) if isinstance(name, str) else wrong_type("text", name)
+        item = fault or read(value)
+        if isinstance(item, Fault):
+            return item
+        found[str(name)] = item
+    return found

@@ -1,0 +1,55 @@
+"""A row of a manifest: what was asked, checked for form and not yet against any model."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from darkroom_manifests.tier import TierChoice
+
+Variable: TypeAlias = str | int | float | bool | None
+Json: TypeAlias = Any  # mypy has no finite name for nested JSON that msgspec also understands
+
+
+class Reference(msgspec.Struct, frozen=True, gc=False):
+    """An image to go by: a local path relative to the manifest, `gs://` or `https://`."""
+
+    uri: str
+    role: str | None = None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One request for `n` images; absent fields are the job's or the model's to decide.
+
+    `line` is the row's first physical line, 1-based (for rows from Python: its ordinal).
+    Without an `id` the row is known by its fingerprint. Exactly one of `prompt` and `template`
+    is set. `aspect_ratio` reads "4:5"; `image_size` is "512", "1K", "2K" or "4K".
+    `deliver_by` is RFC 3339 as written. `output` is a relative path without `..`, whose
+    `{fields}` are `OUTPUT_FIELDS` or variables of this row. `variables` holds every column that
+    has no meaning here, as written; nested JSON is kept as JSON text. `meta` is never sent.
+    `columns` has the manifest's own names of fields, by their first names, where they differ.
+    """
+
+    line: int
+    id: str | None = None
+    prompt: str | None = None
+    template: str | None = None
+    negative_prompt: str | None = None
+    model: str | None = None
+    tier: TierChoice | None = None
+    aspect_ratio: str | None = None
+    image_size: str | None = None
+    n: int | None = None
+    seed: int | None = None
+    temperature: float | None = None
+    thinking: str | None = None
+    references: tuple[Reference, ...] = ()
+    output: str | None = None
+    priority: int | None = None
+    deliver_by: str | None = None
+    max_cost_nusd: int | None = None
+    tags: dict[str, str] = {}
+    variables: dict[str, Variable] = {}
+    meta: Json = None
+    columns: dict[str, str] = {}
