@@ -1,0 +1,1 @@
+"""The hands: the only code that calls a provider."""

@@ -1,0 +1,214 @@
+"""`generateContent` of AI Studio and Vertex: one SDK, one code path, differently built clients."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import aiohttp
+import google.auth
+
+# google-genai looks for the module `requests` with each answer (3.4.0, `loaded_requests`). Found
+# half imported, as by a thread that just begins to upload, it fails, and a paid answer is lost.
+import google.auth.transport.requests
+import msgspec
+from google.auth.credentials import Credentials
+from google.genai import Client, types
+from google.oauth2.credentials import Credentials as BearerCredentials
+
+from darkroom.registry import Level
+from darkroom.request import Reference, Request
+from darkroom.settings import AIStudio, ServiceTier, Vertex
+from darkroom.weight import too_heavy
+from darkroom_manifests.tier import Tier
+from darkroom_worker.backends.base import Backend, Break, Outcome, Reply, Unavailable
+from darkroom_worker.backends.faults import read_error
+from darkroom_worker.backends.reading import read_body
+from darkroom_worker.backends.session import open_session
+
+_SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
+
+# Vertex is told the level by headers, and ignores the body's field (Google, Agent Platform, Flex
+# PayGo, Priority PayGo and Provisioned Throughput, 2026-10; js-genai #1468). Without any, what was
+# bought serves first, and then the standard level; `shared` keeps what was bought out of it.
+_BOUGHT: Final = "X-Vertex-AI-LLM-Request-Type"
+_SHARED: Final = "X-Vertex-AI-LLM-Shared-Request-Type"
+_HEADERS: Final[Mapping[Tier, dict[str, str]]] = MappingProxyType(
+    {
+        Tier.VERTEX: {},
+        Tier.VERTEX_FLEX: {_BOUGHT: "shared", _SHARED: "flex"},
+        Tier.VERTEX_PRIORITY: {_BOUGHT: "shared", _SHARED: "priority"},
+        Tier.VERTEX_PROVISIONED: {_BOUGHT: "dedicated"},
+    }
+)
+
+# One attempt, said aloud: without it the SDK's aiohttp path re-sends once by itself after a
+# dropped connection, and the image may be paid twice (google-genai 3.4.0, `_async_request_once`).
+_ONCE: Final = types.HttpRetryOptions(attempts=1)
+
+
+class Gemini:
+    """One client for the life of a process; many requests in flight on it.
+
+    `named` is the service level that each request names in its body; None: it names none.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        session: aiohttp.ClientSession,
+        tier: Tier,
+        named: ServiceTier | None = None,
+    ) -> None:
+        self._models = client.aio.models
+        self._session = session
+        self._tier = tier
+        self._named = named
+
+    async def send(self, request: Request, model: str, seconds: float) -> Reply:
+        """Send one `generateContent`."""
+        began = time.monotonic()
+        try:
+            _require_light(request, self._tier)
+            config = _config(request, seconds, self._named)
+            answer = await self._models.generate_content(
+                model=model, contents=_contents(request), config=config
+            )
+        except Exception as error:  # noqa: BLE001  # every error is an outcome: see `read`
+            return Reply(None, {}, error, _since(began))
+        http = answer.sdk_http_response
+        return Reply(
+            http.body if http else None, http.headers or {} if http else {}, None, _since(began)
+        )
+
+    def read(self, reply: Reply) -> Outcome:
+        """Classify a reply; see `Backend.read`."""
+        if reply.error is not None:
+            return read_error(reply.error)
+        outcome = read_body(reply.body or "", reply.headers)
+        if outcome.level is None and self._named is not None:
+            return msgspec.structs.replace(outcome, level=Level(self._named))
+        return outcome
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+
+def _since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _require_light(request: Request, tier: Tier) -> None:
+    """Raise ValueError for what the provider would refuse, before megabytes of it are sent."""
+    said = too_heavy(request, tier)
+    if said is not None:
+        raise ValueError(said)
+
+
+def _contents(request: Request) -> types.Content:
+    parts = [*map(_part, request.references), types.Part(text=request.prompt)]
+    return types.Content(role="user", parts=parts)
+
+
+def _part(reference: Reference) -> types.Part:
+    if reference.uri.startswith("gs://"):
+        return types.Part.from_uri(file_uri=reference.uri, mime_type=reference.mime)
+    return types.Part.from_bytes(data=Path(reference.uri).read_bytes(), mime_type=reference.mime)
+
+
+def _config(
+    request: Request, seconds: float, named: ServiceTier | None
+) -> types.GenerateContentConfig:
+    """Make what the SDK takes beside the prompt; few kinds of it come, so they are kept."""
+    bare = msgspec.structs.replace(request, prompt="", references=())
+    return _kept_config(bare, seconds, named)
+
+
+@lru_cache(maxsize=256)
+def _kept_config(
+    request: Request, seconds: float, named: ServiceTier | None
+) -> types.GenerateContentConfig:
+    image = types.ImageConfig(aspect_ratio=request.aspect_ratio, image_size=request.image_size)
+    thinking = request.thinking and types.ThinkingConfig(
+        thinking_level=types.ThinkingLevel(request.thinking.upper())
+    )
+    return types.GenerateContentConfig(
+        response_modalities=["IMAGE"],
+        image_config=image if request.aspect_ratio or request.image_size else None,
+        seed=request.seed,
+        temperature=request.temperature,
+        thinking_config=thinking or None,
+        service_tier=None if named is None else types.ServiceTier(named.value),
+        should_return_http_response=True,  # the body is decoded by our own faster path
+        http_options=types.HttpOptions(timeout=round(seconds * 1000)),
+    )
+
+
+def open_aistudio(settings: AIStudio, default_url: str | None = None) -> Backend:
+    """Make a client of the Gemini Developer API. Call it on the event loop."""
+    if settings.api_key is None:
+        hint = "Set GEMINI_API_KEY, then `darkroom tier resume aistudio`."
+        rest = Break(whole_tier=True, seconds=None, reason="no API key", hint=hint)
+        raise Unavailable(Tier.AISTUDIO, rest)
+    session = open_session()
+    options = _options(session, settings.base_url or default_url)
+    key = settings.api_key.get_secret_value()
+    client = Client(enterprise=False, api_key=key, http_options=options)
+    return Gemini(client, session, Tier.AISTUDIO, settings.service_tier)
+
+
+def open_vertex(settings: Vertex, tier: Tier) -> Backend:
+    """Make a client of Vertex AI for one of its on-demand tiers. Call it on the event loop.
+
+    Project and location are given here, never left to the environment: with a base URL set, the
+    SDK would clear what it took from there and post to the bare URL.
+    """
+    if settings.project is None:
+        hint = f"Set GOOGLE_CLOUD_PROJECT, then `darkroom tier resume {tier}`."
+        rest = Break(whole_tier=True, seconds=None, reason="no project", hint=hint)
+        raise Unavailable(tier, rest)
+    session = open_session()
+    client = Client(
+        enterprise=True,
+        project=settings.project,
+        location=settings.location,
+        credentials=credentials_of(settings, tier),
+        http_options=_options(session, settings.base_url, _HEADERS[tier]),
+    )
+    return Gemini(client, session, tier)
+
+
+def credentials_of(settings: Vertex, tier: Tier) -> Credentials:
+    """Find what signs requests to Vertex. Raises Unavailable with what to do."""
+    if settings.access_token is not None:
+        token = settings.access_token.get_secret_value()
+        return BearerCredentials(token)  # type: ignore[no-untyped-call]
+    try:
+        if settings.credentials_file is not None:
+            path = str(settings.credentials_file)
+            found = google.auth.load_credentials_from_file(path, scopes=[_SCOPE])  # type: ignore[no-untyped-call]
+        else:
+            found = google.auth.default(scopes=[_SCOPE])
+    except (google.auth.exceptions.GoogleAuthError, OSError) as error:
+        hint = "Set GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`."
+        rest = Break(whole_tier=True, seconds=None, reason=str(error), hint=hint)
+        raise Unavailable(tier, rest) from error
+    credentials: Credentials = found[0]
+    return credentials
+
+
+def _options(
+    session: aiohttp.ClientSession, base_url: str | None, headers: dict[str, str] | None = None
+) -> types.HttpOptions:
+    return types.HttpOptions(
+        api_version="v1",
+        base_url=base_url,
+        headers=headers,
+        retry_options=_ONCE,
+        aiohttp_client=session,
+    )
