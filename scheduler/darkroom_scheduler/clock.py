@@ -1,0 +1,73 @@
+"""Rings again for whatever is due, and buries what dead workers left open.
+
+Bells get lost: SQL knows what is due, so ringing again is all the repair there is. Any number of
+clocks may tick at once; every tick is harmless.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from darkroom import db
+from darkroom.heartbeat import Heartbeat
+from darkroom.jobs import batches, leases, load
+from darkroom.jobs.claim import tiers_with_work
+from darkroom.queue import ring
+from darkroom.settings import Rules
+
+_log = structlog.get_logger(__name__)
+
+_TICK_SECONDS: Final = 1.0
+_TICKS_A_SWEEP: Final = 15
+
+
+class Clock:
+    """Ticks until it is stopped; each good tick is a beat of its heart."""
+
+    def __init__(self, database: Engine, queue: Celery, rules: Rules, heart: Heartbeat) -> None:
+        self._database = database
+        self._queue = queue
+        self._heart = heart
+        self._rules = rules
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End `run` after the tick that it is in."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Tick every second, sweep every quarter of a minute."""
+        ticks = 0
+        while not self._stopped.is_set():
+            try:
+                self.ring()
+                if ticks % _TICKS_A_SWEEP == 0:
+                    self.sweep()
+                self._heart.beat()
+            except (DBAPIError, OperationalError, RedisError) as error:
+                _log.warning("a tick failed", error=error)
+            ticks += 1
+            self._stopped.wait(_TICK_SECONDS)
+        self._heart.stop()
+
+    def ring(self) -> None:
+        """Ring for every tier that has work due, or a batch to be looked at."""
+        with db.reading(self._database) as connection:
+            tiers = {*tiers_with_work(connection), *batches.tiers_with_due_batches(connection)}
+        ring(self._queue, sorted(tiers))
+
+    def sweep(self) -> int:
+        """Give up the attempts of workers whose lease ran out; how many it was."""
+        lost = db.transact(self._database, lambda connection: leases.bury(connection, self._rules))
+        if lost:
+            _log.warning("answers of dead workers are lost", how_many=lost)
+        db.transact(self._database, load.discard_abandoned)
+        return lost
