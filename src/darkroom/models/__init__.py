@@ -1,0 +1,33 @@
+"""The tables, and the closed sets that they hold.
+
+Money is nano-dollars in BIGINT columns; times are aware and UTC; closed sets are text, by value.
+"""
+
+from darkroom.models.account import Account
+from darkroom.models.attempt import Attempt
+from darkroom.models.base import Base, Serial, UtcDateTime
+from darkroom.models.batch import Batch
+from darkroom.models.job import Job
+from darkroom.models.rejection import Rejection
+from darkroom.models.render import Render
+from darkroom.models.rest import Rest
+from darkroom.models.state import AttemptState, BatchState, CostSource, RenderState
+from darkroom.models.worker import Worker
+
+__all__ = [
+    "Account",
+    "Attempt",
+    "AttemptState",
+    "Base",
+    "Batch",
+    "BatchState",
+    "CostSource",
+    "Job",
+    "Rejection",
+    "Render",
+    "RenderState",
+    "Rest",
+    "Serial",
+    "UtcDateTime",
+    "Worker",
+]

@@ -1,0 +1,68 @@
+"""The closed sets that the tables hold, by value."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class RenderState(StrEnum):
+    """Where a render is on its way; design: one state at a time, counted in its job."""
+
+    HELD = "held"
+    PENDING = "pending"
+    SENT = "sent"
+    SUBMITTED = "submitted"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in _FINAL
+
+
+_FINAL: Final = frozenset(
+    {RenderState.DONE, RenderState.REFUSED, RenderState.FAILED, RenderState.CANCELLED}
+)
+
+
+class AttemptState(StrEnum):
+    """`sent` is open; every other value is how the attempt ended, for good."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    SPOILED = "spoiled"
+    NO_IMAGE = "no-image"
+    REFUSED = "refused"
+    INVALID = "invalid"
+    DENIED = "denied"
+    GONE = "gone"
+    BUSY = "busy"
+    NOT_SENT = "not-sent"
+    TRANSIENT = "transient"
+    LOST = "lost"
+
+
+class BatchState(StrEnum):
+    """Where a provider batch is on its way."""
+
+    BUILDING = "building"
+    """Its attempts are claimed; its input is being written, nothing was asked for."""
+    CREATING = "creating"
+    """It was asked for, or may have been; the provider's name for it is not known."""
+    RUNNING = "running"
+    COLLECTING = "collecting"
+    """Over at the provider; its results are being read."""
+    MISSING = "missing"
+    """Not found after a doubtful creation: its attempts are lost, and it is still looked for."""
+    ENDED = "ended"
+
+
+class CostSource(StrEnum):
+    """How a charge is known."""
+
+    METERED = "metered"
+    ESTIMATED = "estimated"

@@ -1,0 +1,39 @@
+"""What an operator may set: `Settings` is the whole, the others are its parts.
+
+Sources, the strongest first: command-line flags, `DARKROOM_*` variables (nested with `__`),
+Google's own variables, `darkroom.toml`, defaults. Nothing here is read at import time.
+"""
+
+from darkroom.settings.budget import Budget
+from darkroom.settings.limits import Limits
+from darkroom.settings.provider import GCS, AIStudio, ServiceTier, Simulator, Vertex
+from darkroom.settings.row import Defaults, Output, Routing, Template
+from darkroom.settings.settings import Settings
+from darkroom.settings.telling import Log, LogFormat, LogLevel, Trace
+from darkroom.settings.value import Cap, Money
+from darkroom.settings.work import Batches, OnLost, Rules, Work
+
+__all__ = [
+    "GCS",
+    "AIStudio",
+    "Batches",
+    "Budget",
+    "Cap",
+    "Defaults",
+    "Limits",
+    "Log",
+    "LogFormat",
+    "LogLevel",
+    "Money",
+    "OnLost",
+    "Output",
+    "Routing",
+    "Rules",
+    "ServiceTier",
+    "Settings",
+    "Simulator",
+    "Template",
+    "Trace",
+    "Vertex",
+    "Work",
+]
