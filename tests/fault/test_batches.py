@@ -87,7 +87,9 @@ def names_of(harms: list[Harm]) -> str:
     return " and ".join(str(harm["fault"]) for harm in harms)
 
 
-def fleet_for(make_fleet: MakeFleet, valkey: Valkey, folder: Path, tier: str, **how: Any) -> Fleet:
+def fleet_for(
+    make_fleet: MakeFleet, valkey: Valkey, folder: Path, tier: str, seed: int, **how: Any
+) -> Fleet:
     """A fleet whose batches go to the simulator as if it were Google."""
     (folder / "buckets" / "stage").mkdir(parents=True)
     pace = ("--batch-queue", "0-0.3", "--batch-run", "0.2-0.8")
@@ -95,7 +97,7 @@ def fleet_for(make_fleet: MakeFleet, valkey: Valkey, folder: Path, tier: str, **
         None,
         valkey,
         tier=Tier(tier),
-        simulator=("--buckets", str(folder / "buckets"), *pace),
+        simulator=("--buckets", str(folder / "buckets"), "--seed", str(seed), *pace),
         staging_url="gs://stage/desk",
         batches=BATCHING,
         **how,
@@ -143,9 +145,9 @@ def concerning(harms: list[list[Harm]], tier: str) -> list[list[Harm]]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("tier", TIERS)
 def test_what_destroys_no_answer_costs_nothing(
-    make_fleet: MakeFleet, valkey: Valkey, tmp_path: Path, tier: str
+    make_fleet: MakeFleet, valkey: Valkey, tmp_path: Path, seed: int, tier: str
 ) -> None:
-    fleet = fleet_for(make_fleet, valkey, tmp_path, tier, workers=1)
+    fleet = fleet_for(make_fleet, valkey, tmp_path, tier, seed, workers=1)
     groups = concerning(HARMLESS, tier)
 
     for harms in groups:
@@ -161,9 +163,9 @@ def test_what_destroys_no_answer_costs_nothing(
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("tier", TIERS)
 def test_answers_that_never_come_are_at_risk_and_asked_for_once_more(
-    make_fleet: MakeFleet, valkey: Valkey, tmp_path: Path, tier: str
+    make_fleet: MakeFleet, valkey: Valkey, tmp_path: Path, seed: int, tier: str
 ) -> None:
-    fleet = fleet_for(make_fleet, valkey, tmp_path, tier, workers=1)
+    fleet = fleet_for(make_fleet, valkey, tmp_path, tier, seed, workers=1)
     groups = concerning(HARMFUL, tier)
 
     for harms in groups:
@@ -192,7 +194,8 @@ DEATHS = [
 def test_who_dies_there_leaves_no_second_batch_and_no_image_paid_twice(
     make_fleet: MakeFleet, valkey: Valkey, tmp_path: Path, seed: int, tier: str, point: Point
 ) -> None:
-    fleet = fleet_for(make_fleet, valkey, tmp_path, tier, crash=f"{point}:0.4:{seed}", workers=2)
+    crash = f"{point}:0.4:{seed}"
+    fleet = fleet_for(make_fleet, valkey, tmp_path, tier, seed, crash=crash, workers=2)
 
     state = rendered(fleet)
     verdict = examine(fleet)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -228,4 +229,27 @@ def test_what_the_cap_does_not_cover_on_demand_is_held(
     assert state.spent_nusd <= cap * NANO
     assert job.resume(max_cost="5.00") == state.held
     assert job.wait(60).done == 4
+    assert audit(room.database, room.settings.home, deep=True) == []
+
+
+@pytest.mark.timeout(300)
+def test_two_thousand_renders_of_stuck_batches_are_on_time_and_inside_the_budget(
+    open_room: Open, google: Google
+) -> None:
+    room = slowly(open_room, google, longest_wait=5, most_lines=500)
+    plan = room.plan(rows(2_000), choices=Choices(tier=Tier.SIMULATOR))
+    google.ask("PUT", "/_sim/batches/rules", [{"fault": "stuck-pending"}])
+    deliver_by = datetime.now(UTC) + timedelta(hours=1)
+
+    cap = Decimal(plan.high_nusd) / NANO
+    job = submitted(room, rows(2_000), deliver_by=deliver_by, max_cost=cap)
+    state = job.wait(240)
+
+    batches = room.batches.all(ended_too=True)
+    assert (state.done, state.held) == (2_000, 0)
+    assert state.finished_at is not None
+    assert state.finished_at < deliver_by
+    assert state.spent_nusd == sum(each["cost_nusd"] for each in google.bill()) <= plan.high_nusd
+    assert {each["service"] for each in google.bill()} == {"standard"}
+    assert {each.provider_state for each in batches} == {"BATCH_STATE_CANCELLED"}
     assert audit(room.database, room.settings.home, deep=True) == []
