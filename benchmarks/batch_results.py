@@ -23,12 +23,14 @@ from benchmarks.figures import Figure, say
 from benchmarks.load import ROOT, clean_environment
 from benchmarks.process import peak_mb
 from PIL import Image
+from sqlalchemy import update
 
 from darkroom import db
 from darkroom.jobs import batches, leases, load
 from darkroom.jobs.claim import Bound
 from darkroom.jobs.close import Closing
 from darkroom.jobs.load import Loaded, NewJob, NewRender
+from darkroom.models import Job
 from darkroom.registry import Registry
 from darkroom.request import Request
 from darkroom.settings import Budget, Settings
@@ -141,7 +143,7 @@ def _claimed(engine: Any, how_many: int) -> list[str]:  # noqa: ANN401  # SQLAlc
     job = NewJob(
         name="bench",
         output_path="{job}/{id}_{variant}.{ext}",
-        storage_url=str(Path(engine.url.database).parent / "out"),
+        storage_url="out",
     )
     request = msgspec.json.encode(Request(prompt="a lamp", image_size="1K")).decode()
     renders = [
@@ -217,6 +219,8 @@ def darkroom(folder: Path, there: Path) -> int:
     """Take the results in as a worker does: parsed, decoded, stored, settled."""
     (there / "books.db").write_bytes((folder / "books.db").read_bytes())
     engine = db.open_engine(f"sqlite:///{there / 'books.db'}")
+    with db.writing(engine) as connection:
+        connection.execute(update(Job).values(storage_url=str(there / "out")))
     settings = Settings(home=there / "home")
     publisher = Publisher(settings.gcs)
     settler = Settler(engine, settings.rules, publisher)

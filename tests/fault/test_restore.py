@@ -13,7 +13,7 @@ from tests.fault.rig.valkey import Valkey
 
 from darkroom import Darkroom, Job, embedded
 from darkroom.jobs import rests
-from darkroom.restored import compare
+from darkroom.restored import Comparison, compare
 
 Open = Callable[..., Darkroom]
 Bill = Callable[[Darkroom], list[dict[str, object]]]
@@ -77,6 +77,15 @@ def until(is_so: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def compared(fleet: Fleet) -> Comparison:
+    """Compare when the worker that was alive in the backup is believed to be dead."""
+    ends = time.monotonic() + 60
+    while not (comparison := compare(fleet.room.database, fleet.room.settings)).is_made:
+        assert time.monotonic() < ends, comparison.found
+        time.sleep(0.1)
+    return comparison
+
+
 def test_a_worker_sends_nothing_by_restored_books_until_they_were_compared(
     make_fleet: MakeFleet, valkey: Valkey
 ) -> None:
@@ -89,7 +98,7 @@ def test_a_worker_sends_nothing_by_restored_books_until_they_were_compared(
     until(lambda: switch(fleet) == rests.BOOKS_ARE_OLD)
     until(lambda: fleet.said("nothing is taken"))
     fleet.quieten()
-    comparison = compare(fleet.room.database, fleet.room.settings)
+    comparison = compared(fleet)
     fleet.room.judge_books(are_whole=not comparison.found)
 
     assert comparison.held == job.state.held == 6

@@ -124,6 +124,7 @@ class Studio:
     def close(self, drained: Drained) -> bool:
         """Let go of everything; False when answers were given up or are left to others."""
         self._hindsight.stop(_PARTING_SECONDS)
+        self._hindsight.beat()  # the broker is to remember also what was sent last
         self._rescuer.stop(_PARTING_SECONDS)
         self.carrier.come_home(_PARTING_SECONDS)
         self._heart.stop(_PARTING_SECONDS)
