@@ -44,6 +44,7 @@ from darkroom_worker.backends.result import read_result
 from darkroom_worker.batch_input import lines
 from darkroom_worker.collector import Collector, Desk
 from darkroom_worker.developer import Developer
+from darkroom_worker.memory import keep_large_blocks
 from darkroom_worker.publish import Publisher
 from darkroom_worker.settle import Settler
 from darkroom_worker.spool import Spool
@@ -217,6 +218,7 @@ class FileOfResults:
 
 def darkroom(folder: Path, there: Path) -> int:
     """Take the results in as a worker does: parsed, decoded, stored, settled."""
+    keep_large_blocks()
     (there / "books.db").write_bytes((folder / "books.db").read_bytes())
     engine = db.open_engine(f"sqlite:///{there / 'books.db'}")
     with db.writing(engine) as connection:

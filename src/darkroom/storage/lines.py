@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 def lines_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Cut pieces into lines that keep their newline; the last may have none."""
-    parts: list[bytes] = []
+    parts: list[memoryview] = []  # a line has megabytes: it is copied once, when it is whole
     for piece in pieces:
-        at = 0
+        at, view = 0, memoryview(piece)
         while (end := piece.find(b"\n", at)) >= 0:
-            yield b"".join([*parts, piece[at : end + 1]])
+            yield b"".join([*parts, view[at : end + 1]])
             parts, at = [], end + 1
         if at < len(piece):
-            parts.append(piece[at:])
+            parts.append(view[at:])
     if parts:
         yield b"".join(parts)

@@ -45,6 +45,9 @@ _DATA: Final = re.compile(_KEY)
 _DATA_BYTES: Final = re.compile(_KEY.encode())
 _MESSAGE_LENGTH: Final = 2_000
 
+Base64 = str | memoryview
+"""A picture as it came: text, or a part of the line that it stands in."""
+
 
 class _Blob(msgspec.Struct, rename="camel"):
     data: str = ""
@@ -112,9 +115,7 @@ def read_body(body: str, headers: Mapping[str, str]) -> Outcome:
     return read_answer(answer, pictures, headers)
 
 
-def read_answer(
-    answer: Answer, pictures: Sequence[str] | Sequence[bytes], headers: Mapping[str, str]
-) -> Outcome:
+def read_answer(answer: Answer, pictures: Sequence[Base64], headers: Mapping[str, str]) -> Outcome:
     """Classify an answer whose pictures' base64 was cut out before."""
     served = _served(answer.usage_metadata, headers)
     outcome = Outcome(
@@ -128,7 +129,7 @@ def read_answer(
     return _judged(answer, outcome, pictures)
 
 
-def _judged(answer: Answer, outcome: Outcome, pictures: Sequence[str] | Sequence[bytes]) -> Outcome:
+def _judged(answer: Answer, outcome: Outcome, pictures: Sequence[Base64]) -> Outcome:
     feedback = answer.prompt_feedback
     if feedback is not None and feedback.block_reason:
         return msgspec.structs.replace(
@@ -166,7 +167,7 @@ def _picture(parts: list[_Part]) -> _Blob | None:
     return next((part.inline_data for part in reversed(finished or pictures)), None)
 
 
-def _with_picture(outcome: Outcome, text: str | bytes, reason: str | None) -> Outcome:
+def _with_picture(outcome: Outcome, text: Base64, reason: str | None) -> Outcome:
     try:
         image = _decoded(text)
     except ValueError as error:
@@ -177,39 +178,44 @@ def _with_picture(outcome: Outcome, text: str | bytes, reason: str | None) -> Ou
     return msgspec.structs.replace(outcome, image=image, finish_reason=reason)
 
 
-def without_pictures(body: AnyStr) -> tuple[AnyStr, list[AnyStr]]:
+def without_pictures(body: AnyStr) -> tuple[AnyStr, list[Base64]]:
     """Cut the megabytes of base64 out of an answer and leave their numbers in their places.
 
     What is left is small: parsing it costs nothing, and the base64 is never copied as JSON.
     """
     if isinstance(body, str):
-        return _cut(body, _DATA, '"', str)
-    return _cut(body, _DATA_BYTES, b'"', lambda number: b"%d" % number)
+        return _cut(body, body, _DATA, '"', str)
+    return _cut(body, memoryview(body), _DATA_BYTES, b'"', lambda number: b"%d" % number)
 
 
 def _cut(
-    body: AnyStr, key: re.Pattern[AnyStr], quote: AnyStr, spell: Callable[[int], AnyStr]
-) -> tuple[AnyStr, list[AnyStr]]:
+    body: AnyStr,
+    view: Base64,
+    key: re.Pattern[AnyStr],
+    quote: AnyStr,
+    spell: Callable[[int], AnyStr],
+) -> tuple[AnyStr, list[Base64]]:
+    """Cut pictures out of `body`, as parts of the `view` of it: parts of bytes are not copies."""
     kept: list[AnyStr] = []
-    pictures: list[AnyStr] = []
+    pictures: list[Base64] = []
     at = 0
     while (found := key.search(body, at)) is not None:  # from behind the last picture: not in it
         begin, end = found.end(), body.find(quote, found.end())
         if end < 0:
             break
         kept += [body[at:begin], spell(len(pictures))]
-        pictures.append(body[begin:end])
+        pictures.append(view[begin:end])
         at = end
     kept.append(body[at:])
     return quote[:0].join(kept), pictures
 
 
-def _decoded(text: str | bytes) -> bytes:
+def _decoded(text: Base64) -> bytes:
     """Decode base64. Some JSON writers escape its `/` and `=`; only then is it unescaped first."""
     try:
         return pybase64.b64decode(text, validate=True)
     except ValueError:
-        plain = text if isinstance(text, str) else text.decode("ascii", "replace")
+        plain = text if isinstance(text, str) else bytes(text).decode("ascii", "replace")
         if "\\" not in plain:
             raise
         return pybase64.b64decode(msgspec.json.decode(f'"{plain}"', type=str), validate=True)

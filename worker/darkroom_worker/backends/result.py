@@ -15,7 +15,7 @@ from darkroom.models import AttemptState
 from darkroom_worker.backends.asking import fingerprint
 from darkroom_worker.backends.base import Outcome
 from darkroom_worker.backends.batch import Result, Unreadable
-from darkroom_worker.backends.reading import Answer, read_answer, without_pictures
+from darkroom_worker.backends.reading import Answer, Base64, read_answer, without_pictures
 
 LABEL: Final = "darkroom_attempt"
 """The label that carries an attempt's id through Vertex."""
@@ -63,7 +63,7 @@ def _attempt_id(line: _Line) -> str | None:
     return line.key or (str(label) if label else None)
 
 
-def _outcome(line: _Line, pictures: list[bytes]) -> Outcome:
+def _outcome(line: _Line, pictures: list[Base64]) -> Outcome:
     if line.error is not None:
         return _failed(line.error)
     if line.status:
