@@ -14,11 +14,11 @@ from darkroom_manifests.source import Unreadable
 
 _DELIMITERS: Final = ",;\t|"
 _SEP_LINE: Final = re.compile(r'"?sep=([,;|\t])"?\n?', re.IGNORECASE)  # Excel writes it
-_QUOTED: Final = {
+QUOTED: Final = {
     "\t": re.compile(r'"((?:[^"]|"")*+)"(?=\t|\Z)'),
     "": re.compile(r'"((?:[^"]|"")*+)"(?=\Z)'),
 }
-_OPEN: Final = re.compile(r'"(?:[^"]|"")*+\Z')
+OPEN: Final = re.compile(r'"(?:[^"]|"")*+\Z')
 _CELL_LINES: Final = 1_000
 _CELL_CHARS: Final = 131_072  # the csv module's own limit, which can only be moved for everyone
 
@@ -29,18 +29,24 @@ Record = tuple[int, list[str] | Fault]  # the first physical line, and its cells
 def records(lines: Iterator[str], line: int) -> Iterator[Record]:
     """Yield the header and the rows of a table whose first line has this number."""
     first = next(lines, "")
-    sep = _SEP_LINE.fullmatch(first)
-    if sep:
+    told = told_delimiter(first)
+    if told:
         line += 1
         first = next(lines, "")
-    delimiter = sep[1] if sep else _delimiter(first)
+    delimiter = told or likely_delimiter(first)
     rest = chain([first], lines)
-    if delimiter in _QUOTED:
+    if delimiter in QUOTED:
         return _tolerant(rest, delimiter, line)
     return _strict(rest, delimiter, line - 1)
 
 
-def _delimiter(header: str) -> str:
+def told_delimiter(line: str) -> str | None:
+    """Read the line that Excel writes before a header, if it is one."""
+    sep = _SEP_LINE.fullmatch(line)
+    return sep[1] if sep else None
+
+
+def likely_delimiter(header: str) -> str:
     """Choose what yields the most known names, then the most names; none for a single column."""
     best = max(_DELIMITERS, key=lambda delimiter: _known_and_all(header, delimiter))
     return best if _known_and_all(header, best)[1] > 1 else ""
@@ -102,11 +108,11 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
     cells = []
     start = 0
     while True:
-        quoted = _QUOTED[delimiter].match(text, start)
+        quoted = QUOTED[delimiter].match(text, start)
         if quoted:
             end = quoted.end()
             cells.append(quoted[1].replace('""', '"'))
-        elif _OPEN.match(text, start):
+        elif OPEN.match(text, start):
             return None
         else:
             end = text.find(delimiter, start) if delimiter else -1

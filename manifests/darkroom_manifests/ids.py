@@ -18,18 +18,23 @@ class Seen:
     """
 
     def __init__(self) -> None:
-        self._shards = [(array("q"), array("I")) for _ in range(_SHARDS)]
+        # Made when they are needed: many a manifest has ten rows, and thousands may come at once.
+        self._shards: list[tuple[array[int], array[int]] | None] = [None] * _SHARDS
 
     def first(self, name: str, line: int) -> int | None:
         """Return the line that used the name already, or remember it for this line."""
         code = hash(name.lower() if name.isascii() else _folded(name))
-        hashes, lines = self._shards[code % _SHARDS]
+        hashes, lines = self._shards[code % _SHARDS] or self._new_shard(code % _SHARDS)
         place = bisect_left(hashes, code)
         if place < len(hashes) and hashes[place] == code:
             return lines[place]
         hashes.insert(place, code)
         lines.insert(place, line)
         return None
+
+    def _new_shard(self, number: int) -> tuple[array[int], array[int]]:
+        made = self._shards[number] = array("q"), array("I")
+        return made
 
 
 def _folded(name: str) -> str:

@@ -37,6 +37,13 @@ def references_from_text(text: str) -> tuple[Reference, ...] | Fault:
     return references([part for part in text.split("|") if part.strip()])
 
 
+def references_parted(given: object, separator: str) -> tuple[Reference, ...] | Fault:
+    """Read a list that is parted by another sign or by `|`, or has its types already."""
+    if not isinstance(given, str):
+        return references(given)
+    return references_from_text(given.replace(separator, "|"))
+
+
 def _reference(given: object) -> Reference | Fault:
     uri, role = given, None
     if isinstance(given, Mapping) and given.keys() <= {"uri", "role"}:

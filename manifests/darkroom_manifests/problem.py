@@ -41,6 +41,11 @@ class Code(StrEnum):
     COLUMN_CONFLICT = "column-conflict"
     COLUMN_UNNAMED = "column-unnamed"
     COLUMN_UNUSED = "column-unused"
+    COLUMN_KEPT = "column-kept"
+    MAPPING = "mapping"
+    VARIANTS = "variants"
+    GROUP = "group"
+    DIALECT = "dialect"
     ROW_COLUMNS = "row-columns"
     ROW_REPEATED = "row-repeated"
     CSV_QUOTE = "csv-quote"
@@ -79,6 +84,7 @@ class Code(StrEnum):
     MODEL_UNKNOWN = "model-unknown"  # this and the next are for whoever knows the models
     MODEL_CANNOT = "model-cannot"
     TEMPLATE_UNKNOWN = "template-unknown"
+    TEMPLATE_UNFILLED = "template-unfilled"
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from darkroom_manifests import filename, nested
+from darkroom_manifests import filename, matrix, nested, row_fault
+from darkroom_manifests.column_fault import no_prompt
 from darkroom_manifests.ids import Seen
-from darkroom_manifests.layout import Layout, no_prompt
+from darkroom_manifests.layout import Layout
 from darkroom_manifests.limits import Limits
 from darkroom_manifests.problem import Code, Fault, Problem, quote
+from darkroom_manifests.reading import PLAIN, Reading
 from darkroom_manifests.row import Row, Variable
 from darkroom_manifests.settle import Faults, Found, Shapes, settle_deadline
 from darkroom_manifests.value import not_finite, turned
-
-_EMPTY: Final = Fault(Code.PROMPT_EMPTY, "The prompt is empty.", "Say what the picture shows.")
-_BOTH: Final = Fault(
-    Code.PROMPT_AND_TEMPLATE, "The row has a prompt and a template.", "Keep one of them."
-)
 
 
 class Records:
     """Reads the records of one manifest, in their order."""
 
-    def __init__(self, file: str, limits: Limits) -> None:
+    def __init__(self, file: str, limits: Limits, reading: Reading = PLAIN) -> None:
         self.file = file
         self.limits = limits
+        self.reading = reading
         self._ids = Seen()
         self._outputs = Seen()
         self._shapes = Shapes()
@@ -48,19 +45,44 @@ class Records:
                 if got.__class__ is Fault or name in found:
                     return None
                 found[name] = got
+        variables: dict[str, Variable] = {}
+        for name, index in layout.variables:
+            variables[name] = cells[index]
+        self._give_template(found, variables)
         if ("prompt" in found) is ("template" in found):
             return None
         if "id" in found and self._ids.first(found["id"], line):
             return None
-        variables: dict[str, Variable] = {}
-        for name, index in layout.variables:
-            variables[name] = cells[index]
         return Row(line=line, variables=variables, columns=layout.renamed, **found)
 
     def with_care(
         self, layout: Layout, line: int, values: Sequence[object]
     ) -> Sequence[Row | Problem]:
-        """Return the row, perhaps with a warning before it, or everything that is wrong with it."""
+        """Return the row, perhaps with a warning before it, or everything that is wrong with it.
+
+        It may stand for many rows, by lists in its columns.
+        """
+        if layout.lists is None:
+            return self._read(layout, line, values)
+        most = self.reading.most_variants
+        parts = matrix.parts(layout.lists, values, self.reading.combine, most)
+        if isinstance(parts, Fault):
+            return [parts.at(self.file, line, f"variants.{layout.lists.names[0]}")]
+        found: dict[object, Row | Problem] = {}
+        for number, part in enumerate(parts, 1):
+            counted = number if len(parts) > 1 else 0
+            for entry in self._read(layout, line, part.values, part.mark, counted):
+                found.setdefault(entry.message if isinstance(entry, Problem) else number, entry)
+        return list(found.values())
+
+    def _read(
+        self,
+        layout: Layout,
+        line: int,
+        values: Sequence[object],
+        mark: str = "",
+        part: int = 0,
+    ) -> Sequence[Row | Problem]:
         faults: Faults = []
         found = self._fields(layout, values, faults)
         _add(layout, found, "variables", self._variables(layout, values, faults), faults)
@@ -69,12 +91,15 @@ class Records:
         doubts = [doubt.at(self.file, line, layout.column("pixel_width"))] if doubt else []
         settle_deadline(layout, found, faults)
         self._settle_output(layout, line, found, faults)
+        self._give_template(found, found["variables"])
         self._check_prompt(layout, values, found, faults)
+        if mark and "id" in found:
+            _extend_id(layout, found, mark, faults)
         if "id" in found:
             self._check_id(layout, line, found["id"], faults)
         if faults:
             return [fault.at(self.file, line, column, given) for column, fault, given in faults]
-        row = Row(line=line, columns=layout.renamed, **found)
+        row = Row(line=line, columns=layout.renamed, part=part, **found)
         doubt = turned(row.prompt) if row.prompt else None
         if doubt:
             doubts.append(doubt.at(self.file, line, layout.column("prompt"), row.prompt))
@@ -91,14 +116,16 @@ class Records:
                 given = given.strip()
                 if not given:
                     continue
-                got = read(given) if len(given) <= longest else _too_long(given, longest)
+                got = read(given) if len(given) <= longest else row_fault.too_long(given, longest)
             else:
                 odd = not_finite(given) if isinstance(given, float) else None
                 got = odd or read(given)
             if isinstance(got, Fault):
                 faults.append((layout.names[index], got, given))
+            elif name == "references" and name in found and index in layout.said:
+                found[name] += got
             elif name in found:
-                faults.append((layout.names[index], _clash(layout, name, index), given))
+                faults.append((layout.names[index], row_fault.clash(layout, name, index), given))
             else:
                 found[name] = got
         return found
@@ -111,7 +138,7 @@ class Records:
         for name, index in layout.variables:
             given = values[index]
             if isinstance(given, str) and len(given) > longest:
-                got: Variable | Fault = _too_long(given, longest)
+                got: Variable | Fault = row_fault.too_long(given, longest)
             else:
                 got = nested.variable(given)
             if isinstance(got, Fault):
@@ -120,7 +147,7 @@ class Records:
                 found[name] = got
         for index in layout.unnamed:
             if values[index] is not None and values[index] != "":
-                faults.append(("", _unnamed(index), values[index]))
+                faults.append(("", row_fault.unnamed(index), values[index]))
         return found
 
     def _check_prompt(
@@ -132,15 +159,24 @@ class Records:
                 _demand_prompt(layout, values, faults)
             return
         if len(prompt) > self.limits.prompt_chars:
-            fault = _long_prompt(prompt, self.limits.prompt_chars)
+            fault = row_fault.long_prompt(prompt, self.limits.prompt_chars)
             faults.append((layout.column("prompt"), fault, prompt))
         if "template" in found:
-            faults.append((layout.column("template"), _BOTH, found["template"]))
+            faults.append((layout.column("template"), row_fault.BOTH, found["template"]))
+
+    def _give_template(self, found: Found, variables: dict[str, Variable]) -> None:
+        """Let the template for all rows have the row's own prompt, where it names none."""
+        if self.reading.template is None or "template" in found:
+            return
+        found["template"] = self.reading.template
+        prompt = found.pop("prompt", None)
+        if prompt is not None:
+            variables.setdefault("prompt", prompt)
 
     def _check_id(self, layout: Layout, line: int, name: str, faults: Faults) -> None:
         first = self._ids.first(name, line)
         if first:
-            fault = _repeated(Code.ID_DUPLICATE, "id", name, first)
+            fault = row_fault.repeated(Code.ID_DUPLICATE, "id", name, first)
             faults.append((layout.column("id"), fault, name))
 
     def _settle_output(self, layout: Layout, line: int, found: Found, faults: Faults) -> None:
@@ -153,7 +189,9 @@ class Records:
         fault = filename.unknown_field(path, found["variables"])
         if fault is None and not filename.is_own(path):
             first = self._outputs.first(path, line)
-            fault = _repeated(Code.OUTPUT_DUPLICATE, "output", path, first) if first else None
+            fault = (
+                row_fault.repeated(Code.OUTPUT_DUPLICATE, "output", path, first) if first else None
+            )
         if fault:
             faults.append((layout.column("output"), fault, path))
 
@@ -166,7 +204,7 @@ def _demand_prompt(layout: Layout, values: Sequence[object], faults: Faults) -> 
     columns = [index for name, index, _ in layout.fields if name == "prompt"]
     given = [index for index in columns if values[index] is not None]
     if given:
-        faults.append((layout.names[given[0]], _EMPTY, None))
+        faults.append((layout.names[given[0]], row_fault.EMPTY, None))
     else:
         faults.append(("prompt", no_prompt(layout.names), None))
 
@@ -198,42 +236,10 @@ def _add(
     found[field] = {**named, **inside}
 
 
-def _clash(layout: Layout, field: str, index: int) -> Fault:
-    names = f"{quote(layout.column(field))} and {quote(layout.names[index])}"
-    return Fault(
-        Code.COLUMN_CONFLICT,
-        f"The columns {names} both give the {field}.",
-        "Leave one of them empty, or rename it.",
-    )
-
-
-def _repeated(code: Code, what: str, name: str, first: int) -> Fault:
-    return Fault(
-        code,
-        f"The {what} {quote(name)} is taken by line {first}.",
-        "Each row needs its own, different in more than upper and lower case.",
-    )
-
-
-def _long_prompt(prompt: str, longest: int) -> Fault:
-    return Fault(
-        Code.PROMPT_TOO_LONG,
-        f"The prompt has {len(prompt):,} characters, above {longest:,}.",
-        "Is a quote before it not closed?",
-    )
-
-
-def _too_long(given: str, longest: int) -> Fault:
-    return Fault(
-        Code.FIELD_TOO_LONG,
-        f"The value has {len(given):,} characters, above {longest:,}.",
-        "Is a quote before it not closed?",
-    )
-
-
-def _unnamed(index: int) -> Fault:
-    return Fault(
-        Code.COLUMN_UNNAMED,
-        f"Column {index + 1} has a value but no name.",
-        "Name the column, or quote a cell that holds the delimiter.",
-    )
+def _extend_id(layout: Layout, found: Found, mark: str, faults: Faults) -> None:
+    """Tell the rows apart that one row stands for."""
+    name = filename.row_id(f"{found['id']}-{mark}")
+    if isinstance(name, Fault):
+        faults.append((layout.column("id"), name, found["id"]))
+    else:
+        found["id"] = name

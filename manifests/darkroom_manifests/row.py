@@ -28,6 +28,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `deliver_by` is RFC 3339 as written. `output` is a relative path without `..`, whose
     `{fields}` are `OUTPUT_FIELDS` or variables of this row. `variables` holds every column that
     has no meaning here, as written; nested JSON is kept as JSON text. `meta` is never sent.
+    `part` counts the rows, from 1, where one line stands for many; 0 where it does not.
     `columns` has the manifest's own names of fields, by their first names, where they differ.
     """
 
@@ -53,3 +54,4 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     variables: dict[str, Variable] = {}
     meta: Json = None
     columns: dict[str, str] = {}
+    part: int = 0
