@@ -6,6 +6,8 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -16,12 +18,19 @@ from darkroom.heartbeat import Heartbeat
 from darkroom.processes import die_with
 from darkroom.queue import open_queue
 from darkroom_scheduler.clock import Clock
+from darkroom_scheduler.inbox_watch import InboxWatcher
+from darkroom_scheduler.schedule_clock import ScheduleClock, told_by, wall_clock
+
+_PARTING_SECONDS: Final = (
+    10.0  # for the file that is being taken in; another watcher goes on with it
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Tick until TERM or INT."""
     parser = argparse.ArgumentParser(prog="darkroom scheduler start")
     parser.add_argument("--parent-pid", type=int, default=None)
+    parser.add_argument("--rehearse", type=Path, help="schedules go by the time that a file says")
     args = parser.parse_args(argv)
     if args.parent_pid:
         die_with(args.parent_pid)
@@ -35,10 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     broker_url = settings.broker_url or ""
     clock = Clock(database, open_queue(broker_url), settings.rules, Heartbeat(broker_url))
+    inboxes = InboxWatcher(settings)
+    now = wall_clock if args.rehearse is None else told_by(args.rehearse)
+    schedules = ScheduleClock(settings, now)
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: clock.stop())
     structlog.get_logger(__name__).info("the clock ticks")
+    inboxes.start()
+    schedules.start()
     clock.run()
+    schedules.stop(_PARTING_SECONDS)
+    inboxes.stop(_PARTING_SECONDS)
     return 0
 
 

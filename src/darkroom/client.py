@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +16,11 @@ from darkroom.alternatives import Alternative, alternatives
 from darkroom.batches import Batches
 from darkroom.configure import load as load_settings
 from darkroom.consent import Amount, nano_dollars, require
-from darkroom.draft import Choices
+from darkroom.draft import Choices, Draft
 from darkroom.handle import Job
 from darkroom.idle import is_unfinished
 from darkroom.jobs import load, rests
+from darkroom.jobs.control import APPROVAL
 from darkroom.jobs.load import NewJob
 from darkroom.models import Rest
 from darkroom.planner import Plan, Planner
@@ -42,8 +43,10 @@ from darkroom.report import (
 )
 from darkroom.router import Market, Outlook
 from darkroom.settings import Settings
-from darkroom.source import Source, manifest_of
+from darkroom.source import Source, manifest_of, reading_of
 from darkroom.submission import store
+from darkroom.template_folder import TemplateText
+from darkroom_manifests.problem import Problem
 from darkroom_manifests.tier import AUTO, Tier
 
 __all__ = ["Darkroom", "Job"]
@@ -101,8 +104,21 @@ class Darkroom:
         # With `again` the books are not asked, so a manifest can be checked where there are none.
         has_books = self._engine is not None or not again
         seen = self._outlook() if has_books else Outlook(datetime.now(UTC))
-        planner = self._planner(choices or Choices(), seen, again=again, limit=limit)
-        return planner.plan(manifest_of(manifest), tell)
+        choices = choices or Choices()
+        planner = self._planner(choices, seen, again=again, limit=limit)
+        return planner.plan(manifest_of(manifest, reading_of(self.settings, choices)), tell)
+
+    def drafts(self, plan: Plan) -> Iterator[Draft]:
+        """The rows of a plan as they would be asked for, prompts filled; the books play no part."""
+        planner = self._planner(plan.choices, plan.outlook, again=True, limit=plan.limit)
+        for chunk in planner.chunks(plan.manifest):
+            yield from chunk.drafts
+
+    def problems(self, plan: Plan) -> Iterator[Problem]:
+        """All that is wrong with a plan's rows, read anew; the plan itself keeps the first."""
+        planner = self._planner(plan.choices, plan.outlook, again=True, limit=plan.limit)
+        for chunk in planner.chunks(plan.manifest):
+            yield from chunk.errors
 
     def _outlook(self) -> Outlook:
         url = self._running_broker()
@@ -140,6 +156,9 @@ class Darkroom:
         name: str | None = None,
         priority: int = 0,
         deliver_by: datetime | None = None,
+        hold: bool = False,
+        mapping: Mapping[str, str] | None = None,
+        template: str | TemplateText | None = None,
         tell: Callable[[int], None] = lambda _: None,
     ) -> Job:
         """Store a manifest's renders and ring for them; from its return on nothing can be lost.
@@ -148,17 +167,19 @@ class Darkroom:
         `budget.confirm_above` unless a cap or `consent` is given, CapTooLow, CredentialsMissing,
         PlanOutdated. The same `idempotency_key` gives the same job. Without `deliver_by` that of
         the plan's choices counts, or else the earliest of the rows; tiers are chosen as they were
-        in the plan.
+        in the plan. With `hold` nothing is sent or reserved until `Job.approve`, so no consent is
+        needed yet. `mapping` and `template` are those of `Choices`; a plan has its own.
         """
         if idempotency_key is not None and (earlier := self._by_key(idempotency_key)):
             return self.job(earlier)
-        choices = Choices(deliver_by=deliver_by)
+        choices = Choices(deliver_by=deliver_by, mapping=dict(mapping or {}), template=template)
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest, choices=choices)
         cap_nusd = None if max_cost is None else nano_dollars(max_cost)
+        consent |= hold
         require(plan, self.settings, cap_nusd, accept_valid=accept_valid, consent=consent)
         job = NewJob(
             name=name or plan.manifest.name,
-            source=None if plan.manifest.file is None else str(plan.manifest.file.absolute()),
+            source=plan.manifest.source,
             manifest_sha256=plan.sha256,
             idempotency_key=idempotency_key,
             deliver_by=deliver_by or plan.deliver_by,
@@ -166,6 +187,7 @@ class Darkroom:
             cap_nusd=cap_nusd,
             output_path=self.settings.output.path,
             storage_url=_absolute(self.settings.storage_url),
+            hold=APPROVAL if hold else None,
         )
         planner = self._planner(plan.choices, plan.outlook, again=plan.again, limit=plan.limit)
         job_id = store(self.database, planner, plan, job, tell)

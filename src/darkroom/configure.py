@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 from darkroom import killpoints, setting_fault
 from darkroom.errors import ConfigInvalid
 from darkroom.settings import Settings
+from darkroom.template_folder import require_one_home, template_layers
 
 FILE: Final = "darkroom.toml"
 PREFIX: Final = "DARKROOM_"
@@ -74,12 +75,15 @@ def load(
     if HANDED_DOWN in env:
         tree = msgspec.json.decode(env[HANDED_DOWN])
         return Configuration(Settings.model_validate(tree), ((HANDED_DOWN, tree),))
+    place = folder or Path.cwd()
     layers = [
-        *_file_layer((folder or Path.cwd()) / FILE),
+        *template_layers(place),
+        *_file_layer(place / FILE),
         *_google_layers(env),
         *_variable_layers(env),
         ("flag", _pruned(flags or {})),
     ]
+    require_one_home(layers)
     merged: Layer = {}
     for _, tree in layers:
         _merge(merged, tree)

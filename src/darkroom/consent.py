@@ -42,8 +42,12 @@ def _require_consent(plan: Plan, settings: Settings, *, consent: bool) -> None:
 
 def needs_consent(plan: Plan, settings: Settings) -> bool:
     """Whether a plan costs more real money than may be spent without asking."""
-    real = sum(each.likely_nusd for each in plan.shares if not Tier(each.tier).is_simulated)
-    return real > int(settings.budget.confirm_above * NANO)
+    return real_nusd(plan) > int(settings.budget.confirm_above * NANO)
+
+
+def real_nusd(plan: Plan) -> int:
+    """What of a plan's likely cost is real money."""
+    return sum(each.likely_nusd for each in plan.shares if not Tier(each.tier).is_simulated)
 
 
 def _require_room(plan: Plan, cap_nusd: int) -> None:

@@ -162,6 +162,11 @@ def _refuse_network_file_system(folder: Path) -> None:
         )
 
 
+def is_on_network(folder: Path) -> bool:
+    """Whether a folder lies on a network mount, as far as the system tells."""
+    return _file_system(folder.resolve()) in _NETWORK_FILE_SYSTEMS
+
+
 def _file_system(folder: Path) -> str:
     """Find what a folder is mounted as; empty where the system does not tell."""
     mounts = Path("/proc/mounts")

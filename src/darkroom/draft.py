@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from darkroom.jobs.load import NewRender
 from darkroom.reference import Fault, resolve
@@ -19,6 +17,8 @@ from darkroom.request import Reference, Request, fingerprints
 from darkroom.router import Bid, Kind, Market
 from darkroom.row_names import RowNames
 from darkroom.settings import Settings
+from darkroom.template import Templates
+from darkroom.template_folder import TemplateText
 from darkroom.weight import too_heavy
 from darkroom_manifests.filename import unknown_field
 from darkroom_manifests.problem import Code, Problem, Severity
@@ -29,7 +29,11 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line or the caller says for all rows that do not say it themselves."""
+    """What the command line or the caller says for all rows that do not say it themselves.
+
+    `mapping` says which columns give which fields, whatever their names: `{"prompt": "Title"}`.
+    `template` is the name of one in the settings, or a text, for rows that name none.
+    """
 
     tier: TierChoice | None = None
     model: str | None = None
@@ -37,6 +41,8 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     image_size: str | None = None
     n: int | None = None
     deliver_by: datetime | None = None
+    mapping: dict[str, str] = {}
+    template: str | TemplateText | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -98,7 +104,7 @@ class Drafter:
         self._names = RowNames()
         self._tier = choices.tier or settings.default_tier(market.served)
         self._model = choices.model or settings.defaults.model or market.registry.default_model
-        self._templates = _compiled(settings)
+        self._templates = Templates(settings, choices.template)
 
     def draft(self, row: Row, file: str, manifest: Path | None) -> Draft | list[Problem]:
         """Judge a row, or say all that is wrong with it."""
@@ -150,7 +156,7 @@ class Drafter:
     def _request(
         self, row: Row, model: Model | None, manifest: Path | None
     ) -> Request | list[Fault]:
-        prompt = self._prompt(row)
+        prompt = row.prompt if row.prompt is not None else self._templates.fill(row)
         if isinstance(prompt, tuple):
             return [prompt]
         references = _found(row, model, manifest)
@@ -171,20 +177,6 @@ class Drafter:
             thinking=row.thinking,
             references=tuple(found for found in references if not isinstance(found, tuple)),
         )
-
-    def _prompt(self, row: Row) -> str | Fault:
-        if row.prompt is not None:
-            return row.prompt
-        name = row.template or ""
-        template = self._templates.get(name)
-        if template is None:
-            hint = f"Templates are {', '.join(self._templates) or 'none yet'}; see darkroom.toml."
-            return ("template", Code.TEMPLATE_UNKNOWN, f'There is no template "{name}".', hint)
-        try:
-            return str(template.render({**row.variables, **row.tags, "id": row.id}))
-        except TemplateError as error:
-            said = f'Template "{name}" cannot be filled: {error}.'
-            return ("template", Code.TEMPLATE_UNKNOWN, said, "Give the row that column.")
 
     def _bad_output(self, row: Row) -> Iterator[Fault]:
         path = row.output or self._settings.output.path
@@ -247,9 +239,3 @@ def _problem(
 ) -> Problem:
     own = row.columns.get(column, column)
     return Problem(file, row.line, own, code, message, hint, Severity.ERROR)
-
-
-def _compiled(settings: Settings) -> dict[str, Any]:
-    """Templates come from configuration only; a cell is a value and never a template."""
-    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    return {name: sandbox.from_string(own.prompt) for name, own in settings.templates.items()}

@@ -11,6 +11,7 @@
     ├── StillPending         wait longer
     ├── DatabaseOutdated     run `darkroom db upgrade`
     ├── PlanOutdated         plan again: the manifest changed under the plan
+    ├── SourceFailed         mend what makes a schedule's rows, then run it again
     ├── StorageFault         mend the place, then run again: nothing is paid twice
     └── LocalStackFault      read the log that the message names
 
@@ -126,6 +127,12 @@ class PlanOutdated(DarkroomError):
 
     code = "plan.outdated"
     exit_code = Exit.SPEND_REFUSED
+
+
+class SourceFailed(DarkroomError):
+    """Whoever makes the rows of a schedule could not."""
+
+    code = "schedule.source"
 
 
 class StorageFault(DarkroomError):

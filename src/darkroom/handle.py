@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from darkroom import db, notebook
 from darkroom.consent import Amount, nano_dollars
 from darkroom.errors import StillPending
+from darkroom.export import Exported, Kind, Order, export
+from darkroom.export.address import Address
 from darkroom.idle import is_idle
 from darkroom.jobs import control
 from darkroom.models import RenderState, Rest
@@ -30,6 +33,7 @@ from darkroom.report import (
     results,
     waits,
 )
+from darkroom.settings import Settings
 from darkroom_manifests.money import short_dollars
 from darkroom_manifests.tier import Tier
 
@@ -42,6 +46,11 @@ class Room(Protocol):
     @property
     def database(self) -> Engine:
         """The books."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """Where images lie, and how to get at them."""
         ...
 
     def ring(self, tiers: Sequence[str]) -> None:
@@ -98,6 +107,31 @@ class Job:
         """What was wrong with the rows that were left out of it."""
         return rejections(self._room.database, self.id)
 
+    def export(
+        self,
+        kind: str,
+        out: str | Path | BinaryIO,
+        *,
+        base_url: str | None = None,
+        source: str | Path | None = None,
+        raw: bool = False,
+    ) -> Exported:
+        """Write its pictures as a `Kind`, such as "catalog", whole or not at all.
+
+        `base_url` is the public address of the storage place; `source` its manifest, where that
+        was moved. Raises ValueError for another kind, ManifestRejected for a catalog that is gone
+        or changed, ConfigInvalid, StorageFault.
+        """
+        order = Order(
+            database=self._room.database,
+            gcs=self._room.settings.gcs,
+            job_id=self.id,
+            address=Address.below(base_url),
+            source=None if source is None else Path(source),
+            raw=raw,
+        )
+        return export(order, Kind(kind), Path(out) if isinstance(out, str) else out)
+
     def wait(
         self, timeout: float | None = None, *, tell: Callable[[JobState], None] = lambda _: None
     ) -> JobState:
@@ -140,6 +174,14 @@ class Job:
     def cancel(self) -> int:
         """Cancel what was not sent; how many renders."""
         return self._change(lambda connection: control.cancel(connection, self.id))
+
+    def approve(self) -> int:
+        """Let what waits for approval be sent; how many renders, none if nothing waits for it."""
+        return self._change(lambda connection: control.approve(connection, self.id))
+
+    def reject(self) -> int:
+        """Cancel it, if it waits for approval; how many renders, none if it does not."""
+        return self._change(lambda connection: control.reject(connection, self.id))
 
     def retry(self, states: Sequence[RenderState] = (RenderState.FAILED,)) -> int:
         """Try again what ended in these states; how many renders."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import Final, Protocol
@@ -18,7 +18,10 @@ VARIABLE: Final = "DARKROOM_CRASH"
 
 
 class Point(StrEnum):
-    """Where an attempt is on its way, in order; P on demand, B those of a provider batch."""
+    """Where an attempt is on its way, in order; P on demand, B those of a provider batch.
+
+    I are those of a file in a watched folder, S those of a schedule's run.
+    """
 
     RESERVED = "P1"  # in the claim's transaction, before its commit
     CLAIMED = "P2"  # committed as sent; no byte has left
@@ -34,6 +37,17 @@ class Point(StrEnum):
     ASKED = "B4"  # the provider has the batch, the books do not know its name
     NAMED = "B5"  # the name is in the books
     COLLECTED = "B6"  # every line is in the books, the batch is not ended
+    DROPPED = "I1"  # a dropped file is written down; it lies where it was dropped
+    TAKEN = "I2"  # it is moved to the working shelf; nobody has read it
+    IDENTIFIED = "I3"  # its content is in the books; it is no job
+    ENTERED = "I4"  # it is a job; its drop does not know
+    ACCEPTED = "I5"  # its drop knows; its report does not say so
+    LEAVING = "I6"  # its name on the last shelf is reserved; it lies on the working shelf
+    FIRED = "S1"  # a schedule's fire is in the books; nobody has begun it
+    BEGUN = "S2"  # a run is taken; no row was asked for
+    GATHERED = "S3"  # its rows are here; it is no job
+    SUBMITTED = "S4"  # it is a job; its run does not know
+    LEFT = "I7"  # it lies on its last shelf; the books do not know
 
 
 class Traveller(Protocol):
@@ -47,7 +61,12 @@ class Traveller(Protocol):
 
 def reach(point: Point, those: Sequence[Traveller]) -> None:
     """Come past a point with some attempts; on the other side alive, unless told to die there."""
-    _fate()(point, those)
+    _fate()(point, (one.attempt_id for one in those))
+
+
+def come_past(point: Point, name: str) -> None:
+    """Come past a point with something that is no attempt."""
+    _fate()(point, [name])
 
 
 @cache
@@ -57,7 +76,7 @@ def is_armed(point: Point) -> bool:
 
 
 @cache
-def _fate() -> Callable[[Point, Sequence[Traveller]], None]:
+def _fate() -> Callable[[Point, Iterable[str]], None]:
     """Read the variable once, at the first point. Raises ValueError where it cannot be read."""
     told = os.environ.get(VARIABLE)
     if not told:
@@ -67,14 +86,13 @@ def _fate() -> Callable[[Point, Sequence[Traveller]], None]:
     deadly, chance = Point(name), float(probability or 1)
     dice = random.Random(seed)  # noqa: S311  # it only picks moments
 
-    def fate(point: Point, those: Sequence[Traveller]) -> None:
+    def fate(point: Point, those: Iterable[str]) -> None:
         if point is deadly and dice.random() < chance:
-            names = " ".join(one.attempt_id for one in those)
-            os.write(2, f"killed at {point} {names}\n".encode())
+            os.write(2, f"killed at {point} {' '.join(those)}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     return fate
 
 
-def _live_on(_point: Point, _those: Sequence[Traveller]) -> None:
+def _live_on(_point: Point, _those: Iterable[str]) -> None:
     return

@@ -37,7 +37,8 @@ class Plan(msgspec.Struct, kw_only=True):
     of them that was refused and would be refused again. `deliver_by` is the deadline of the
     choices, or else the earliest that a row with something to render names. `outlook` is what the
     tiers were chosen by: submitting chooses by it again. Of the renders, `late_renders` are
-    expected after their deadline, the last of them by `late_seconds`.
+    expected after their deadline, the last of them by `late_seconds`. Of the rows, `expanded` come
+    from lines that stand for many.
     """
 
     manifest: Manifest
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct, kw_only=True):
     sha256: str | None
     outlook: Outlook
     rows: int = 0
+    expanded: int = 0
     renders: int = 0
     unchanged: int = 0
     refused_before: int = 0
@@ -194,6 +196,7 @@ class Planner:
         bad_lines: set[int] = set()
         for chunk in self.chunks(manifest):
             plan.rows += len(chunk.drafts)
+            plan.expanded += sum(draft.row.part > 0 for draft in chunk.drafts)
             _add_known(plan, chunk)
             _add_problems(plan, chunk, bad_lines)
             for placed in chunk.placed:

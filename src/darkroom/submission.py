@@ -25,14 +25,16 @@ def store(engine: Engine, planner: Planner, plan: Plan, job: NewJob, tell: Tell)
     """
     job_id = db.transact(engine, lambda connection: load.begin(connection, job))
     try:
-        _stream(engine, planner, plan, job_id, tell)
+        _stream(engine, planner, plan, job_id, job.hold, tell)
     except BaseException:
         db.transact(engine, lambda connection: load.discard(connection, job_id))
         raise
     return job_id
 
 
-def _stream(engine: Engine, planner: Planner, plan: Plan, job_id: str, tell: Tell) -> None:
+def _stream(
+    engine: Engine, planner: Planner, plan: Plan, job_id: str, hold: str | None, tell: Tell
+) -> None:
     """Read the manifest once more, a transaction a chunk: a million rows stay flat.
 
     One chunk is written while the next is read, so that the database and this process both work.
@@ -44,7 +46,7 @@ def _stream(engine: Engine, planner: Planner, plan: Plan, job_id: str, tell: Tel
             fresh = [render for placed in chunk.placed for render in placed.renders()]
             if written is not None:
                 written.result()
-            written = writer.submit(_write, engine, job_id, fresh, chunk.errors)
+            written = writer.submit(_write, engine, job_id, fresh, chunk.errors, hold)
             renders += len(fresh)
             rows += len(chunk.drafts)
             unchanged += len(chunk.known)  # others may have come or failed since it was planned
@@ -55,12 +57,16 @@ def _stream(engine: Engine, planner: Planner, plan: Plan, job_id: str, tell: Tel
         raise PlanOutdated("The manifest changed while it was read.", hint="Plan it again.")
     loaded = Loaded(rows, renders, plan.invalid, unchanged, plan.likely_nusd)
     with db.writing(engine) as connection:
-        load.finish(connection, job_id, loaded, again=plan.again)
+        load.finish(connection, job_id, loaded, again=plan.again, is_held=hold is not None)
 
 
 def _write(
-    engine: Engine, job_id: str, fresh: Sequence[NewRender], errors: Sequence[Problem]
+    engine: Engine,
+    job_id: str,
+    fresh: Sequence[NewRender],
+    errors: Sequence[Problem],
+    hold: str | None,
 ) -> None:
     with db.writing(engine) as connection:
-        load.add(connection, job_id, fresh)
+        load.add(connection, job_id, fresh, hold)
         load.reject(connection, job_id, errors)

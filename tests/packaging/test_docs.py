@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from darkroom import cli, db, errors
+from darkroom.export import Kind
 from darkroom.metrics import Books
 from darkroom.models import AttemptState, RenderState
 from darkroom.registry import Registry
 from darkroom.report import FIELDS
 from darkroom.settings import Limits, Settings
+from darkroom_manifests.dialect import dialects
 from darkroom_worker.meters import Meters
 from darkroom_worker.telemetry import Telemetry
 
@@ -152,7 +154,7 @@ def test_the_page_of_settings_names_each_with_its_default_and_variable() -> None
     found = dict(settings(Settings))
 
     assert {name: row[1] for name, row in rows.items()} == found
-    for name in found.keys() - {"tiers", "templates"}:
+    for name in found.keys() - {"tiers", "templates", "mapping"}:
         assert rows[name][2] == f"DARKROOM_{name.upper().replace('.', '__')}"
 
 
@@ -160,6 +162,18 @@ def test_the_page_of_settings_names_every_limit_of_a_tier() -> None:
     named = {row[0] for row in cells(page("reference/settings.md")) if len(row) == 2}
 
     assert named >= set(Limits.model_fields)
+
+
+def test_the_page_of_manifests_names_every_dialect() -> None:
+    named = {row[0] for row in cells(page("reference/manifest.md")) if len(row) == 3}
+
+    assert named >= {dialect.name for dialect in dialects()} | {"text"}
+
+
+def test_the_page_of_commands_names_every_kind_of_export() -> None:
+    named = {row[0] for row in cells(page("reference/cli.md")) if len(row) == 2}
+
+    assert named >= set(Kind)
 
 
 def test_the_page_of_the_report_names_its_fields_in_their_order() -> None:

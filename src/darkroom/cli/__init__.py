@@ -24,6 +24,7 @@ SECTIONS: Final = {
     "Look": {
         "job": "List, watch and steer jobs.",
         "report": "Write what became of each render of a job.",
+        "export": "Write a job's images back into its catalog, or as other tools read them.",
         "cost": "Say what was spent, wasted and is at risk.",
         "models": "List models with their state and price per image.",
     },
@@ -34,6 +35,8 @@ SECTIONS: Final = {
         "worker": "Start a worker process of a fleet, list them, or ask whether one lives.",
         "scheduler": "Start the clock of a fleet, or ask whether it ticks.",
         "tier": "List tiers, show one, pause it and let it go on.",
+        "inbox": "Watch folders whose manifests are rendered as they are dropped there.",
+        "schedule": "Render by the clock: apply, list, run and pause schedules.",
         "batch": "List, show, cancel and adopt batches at providers.",
         "metrics": "Serve the books to Prometheus.",
         "simulator": "Stand in for Google on loopback, for free.",

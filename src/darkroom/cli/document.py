@@ -18,7 +18,7 @@ from darkroom_manifests.tier import Tier
 Document = dict[str, Any]
 
 
-def _in_dollars(document: Document) -> Document:
+def in_dollars(document: Document) -> Document:
     """Put `x_usd` beside every `x_nusd`."""
     full: Document = {}
     for name, value in document.items():
@@ -31,7 +31,7 @@ def _in_dollars(document: Document) -> Document:
 def of_job(state: JobState) -> Document:
     """A job as it stands."""
     known: Document = msgspec.to_builtins(state)
-    return _in_dollars(known | {"folder": state.folder, "finished": state.finished})
+    return in_dollars(known | {"folder": state.folder, "finished": state.finished})
 
 
 def of_costs(costs: Costs) -> Document:
@@ -47,14 +47,14 @@ def of_costs(costs: Costs) -> Document:
 def of_spending(spending: Spending) -> Document:
     """Money of some attempts."""
     known: Document = msgspec.to_builtins(spending)
-    return _in_dollars(known | {"spent_nusd": spending.spent_nusd})
+    return in_dollars(known | {"spent_nusd": spending.spent_nusd})
 
 
 def of_allowances(allowances: Sequence[Allowance]) -> Document:
     """Real money against its caps, of today and of everything."""
     names = {True: "all", False: "day"}
     return {
-        names[each.ends_at is None]: _in_dollars(
+        names[each.ends_at is None]: in_dollars(
             msgspec.to_builtins(each) | {"used_nusd": each.used_nusd}
         )
         for each in allowances
@@ -74,6 +74,7 @@ def of_plan(
         "sha256": plan.sha256,
         "planned_at": msgspec.to_builtins(plan.planned_at),
         "rows": plan.rows,
+        "expanded": plan.expanded,
         "renders": plan.renders,
         "unchanged": plan.unchanged,
         "refused_before": plan.refused_before,
@@ -81,7 +82,7 @@ def of_plan(
         "deliver_by": msgspec.to_builtins(plan.deliver_by),
         "unpriced": plan.unpriced,
         "simulated": is_simulated(plan),
-        **_in_dollars(money),
+        **in_dollars(money),
         "at_least_seconds": seconds,
         "finish_seconds": plan.finish_seconds,
         "late_renders": plan.late_renders,
@@ -95,14 +96,14 @@ def of_plan(
 
 def _of_share(share: Share) -> Document:
     known: Document = msgspec.to_builtins(share)
-    return _in_dollars(known)
+    return in_dollars(known)
 
 
 def _of_alternative(one: Alternative) -> Document:
     known: Document = msgspec.to_builtins(one)
     shares = [_of_share(share) for share in one.shares]
     more = {"renders": one.renders, "likely_nusd": one.likely_nusd, "shares": shares}
-    return _in_dollars(known | more)
+    return in_dollars(known | more)
 
 
 def of_problems(problems: list[Problem] | list[Rejected]) -> list[Document]:

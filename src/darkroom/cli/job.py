@@ -8,21 +8,17 @@ from collections.abc import Iterator
 import click
 from rich.text import Text
 
-from darkroom.cli import document, outcome, voice, wording
+from darkroom.cli import document, outcome, steering, voice, wording
 from darkroom.cli.invocation import Invocation, global_options, json_option, pass_invocation
-from darkroom.cli.parameters import DOLLARS, progress_option
-from darkroom.cli.planning import plural
+from darkroom.cli.parameters import progress_option
 from darkroom.cli.progress import Silence, progress
 from darkroom.cli.room import opened
 from darkroom.cli.watching import watch
 from darkroom.client import Job
 from darkroom.errors import Exit
-from darkroom.jobs.control import RETRIABLE
-from darkroom.models import RenderState
 from darkroom.report import JobState
 
 _name = click.argument("name", metavar="JOB", default="last")
-_named = click.argument("name", metavar="JOB")
 
 
 @click.group()
@@ -31,6 +27,10 @@ def command() -> None:
 
     JOB is a job's id, the beginning or end of it, or "last".
     """
+
+
+for each in steering.COMMANDS:
+    command.add_command(each)
 
 
 @command.command("ls")
@@ -66,6 +66,9 @@ def _write_jobs(states: list[JobState]) -> None:
             wording.clock(state.created_at),
         )
     voice.write_table(table)
+    for state in states:
+        if state.needs_approval:
+            voice.say(f"{state.id}: {outcome.approval(state)}")
 
 
 @command.command()
@@ -152,76 +155,6 @@ def wait(invocation: Invocation, /, names: tuple[str, ...], timeout: float | Non
         if invocation.as_json:
             voice.write_json([_document(job) for job in jobs])
         return max(outcome.exit_code(job) for job in jobs)
-
-
-@command.command()
-@_named
-@json_option
-@global_options
-@pass_invocation
-def cancel(invocation: Invocation, /, name: str) -> None:
-    """Cancel what was not sent; what is in flight is paid for and kept."""
-    with opened(invocation) as room:
-        job = room.job(name)
-        _say_changed(invocation, job, job.cancel(), "cancelled")
-
-
-@command.command()
-@_named
-@click.option(
-    "--state",
-    "states",
-    type=click.Choice(sorted(state.value for state in RETRIABLE)),
-    multiple=True,
-    default=(RenderState.FAILED.value,),
-    show_default=True,
-    help="Which renders; may be given more than once.",
-)
-@json_option
-@global_options
-@pass_invocation
-def retry(invocation: Invocation, /, name: str, states: tuple[str, ...]) -> None:
-    """Try again what ended without a picture.
-
-    For renders that are held after lost answers this allows a second payment.
-    """
-    with opened(invocation) as room:
-        job = room.job(name)
-        _say_changed(invocation, job, job.retry([RenderState(s) for s in states]), "pending again")
-
-
-@command.command()
-@_named
-@json_option
-@global_options
-@pass_invocation
-def pause(invocation: Invocation, /, name: str) -> None:
-    """Send nothing more of a job; what is in flight comes home."""
-    with opened(invocation) as room:
-        job = room.job(name)
-        job.pause()
-        _say_changed(invocation, job, job.state.pending, "waiting")
-
-
-@command.command()
-@_named
-@click.option("--max-cost", type=DOLLARS, help="Another cap for the whole job.")
-@json_option
-@global_options
-@pass_invocation
-def resume(invocation: Invocation, /, name: str, max_cost: str | None) -> None:
-    """Go on with a job that was paused, or whose cap was met."""
-    with opened(invocation) as room:
-        job = room.job(name)
-        job.resume(max_cost)
-        _say_changed(invocation, job, job.state.pending, "pending")
-
-
-def _say_changed(invocation: Invocation, job: Job, renders: int, what: str) -> None:
-    if invocation.as_json:
-        voice.write_json(document.of_job(job.state) | {"changed": renders})
-    elif invocation.talks:
-        voice.say(f"{job.id}: {plural(renders, 'render')} {what}.")
 
 
 @command.command()

@@ -12,6 +12,7 @@ from darkroom.cli.planning import duration
 from darkroom.client import Job
 from darkroom.errors import Exit
 from darkroom.jobs import rests
+from darkroom.jobs.control import APPROVAL
 from darkroom.models import RenderState, Rest
 from darkroom.report import Costs, JobState, Reason
 from darkroom_manifests.money import short_dollars
@@ -39,7 +40,7 @@ def exit_code(job: Job) -> Exit:
     state = job.state
     if state.pending and (stopped := _stopped(job.waits())) is not None:
         return stopped
-    if state.held and any(r.reason == "cap" for r in _held(job.reasons())):
+    if state.held and any(r.reason in {"cap", APPROVAL} for r in _held(job.reasons())):
         return Exit.SPEND_REFUSED
     if state.state == "paused":
         return Exit.PENDING
@@ -100,6 +101,8 @@ def _remedies(
     held = {reason.reason for reason in _held(reasons)}
     if "cap" in held:
         yield "cap", _raise_cap(job_id, state)
+    if APPROVAL in held:
+        yield "approval", approval(state)
     if "lost" in held:
         again = f"darkroom job retry {job_id} --state held"
         yield "lost", f"Answers were lost and may be billed; {again} sends them again."
@@ -110,6 +113,13 @@ def _remedies(
         yield "paused", f"darkroom job resume {job_id} goes on."
     if state.failed:
         yield "retry", f"darkroom job retry {job_id} tries the failed ones again."
+
+
+def approval(state: JobState) -> str:
+    """Say what a job that waits for approval would cost, and how to answer."""
+    likely = short_dollars(state.likely_nusd)
+    yes, no = (f"darkroom job {answer} {state.id}" for answer in ("approve", "reject"))
+    return f"Held until somebody agrees to about {likely}: {yes} sends it, {no} cancels it."
 
 
 def _raise_cap(job_id: str, state: JobState) -> str:

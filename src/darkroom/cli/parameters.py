@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from darkroom.cli.reading import READING, joined, template_of
 from darkroom.draft import Choices
+from darkroom.span import seconds_of
 from darkroom_manifests import picture
 from darkroom_manifests.money import parse_dollars
 from darkroom_manifests.problem import Fault, quote
@@ -84,6 +86,21 @@ class MomentType(click.ParamType[datetime]):
         return moment
 
 
+class LengthType(click.ParamType[int]):
+    """A length of time, in seconds."""
+
+    name = "length"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read a length such as 90m, 12h or 2d."""
+        try:
+            return value if isinstance(value, int) else seconds_of(str(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
 class SizeType(click.ParamType[picture.Size]):
     """An image size, as a manifest's cell has it."""
 
@@ -126,6 +143,7 @@ SIZE: Final = SizeType()
 RATIO: Final = RatioType()
 DOLLARS: Final = DollarsType()
 MOMENT: Final = MomentType()
+LENGTH: Final = LengthType()
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +194,7 @@ def manifest_options(command: F) -> F:
     """Take a manifest and what is wished of it, as `file` and options; see `wish_of`."""
     # What cannot be read is the manifest's fault, not the command line's: the reader says so.
     file = click.argument("file", type=click.Path(path_type=Path, readable=False))
-    return _all((file, *_CHOICES, *_HANDLING), command)
+    return _all((file, *_CHOICES, *READING, *_HANDLING), command)
 
 
 def job_options(command: F) -> F:
@@ -193,7 +211,9 @@ def _all(options: tuple[Callable[[F], F], ...], command: F) -> F:
 def wish_of(given: dict[str, Any]) -> Wish:
     """Gather the options of `manifest_options`."""
     shape = _shape_of(given["size"], given["aspect_ratio"])
-    choices = Choices(**{name: (given | shape)[name] for name in Choices.__struct_fields__})
+    told = given | shape | {"mapping": joined(given["mapping"])}
+    told["template"] = template_of(given["template"])
+    choices = Choices(**{name: told[name] for name in Choices.__struct_fields__})
     rest = {name: given[name] for name in Wish.__struct_fields__ if name != "choices"}
     return Wish(choices=choices, **rest)
 

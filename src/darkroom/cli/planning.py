@@ -172,7 +172,10 @@ def _finish(plan: Plan) -> str:
 
 
 def _counted(plan: Plan) -> str:
-    parts = [plural(plan.rows, "row"), f"{plural(plan.renders, 'image')} to make"]
+    rows = plural(plan.rows, "row")
+    if plan.expanded:
+        rows += f" ({plan.expanded:,} of them from lists of variants)"
+    parts = [rows, f"{plural(plan.renders, 'image')} to make"]
     if plan.unchanged:
         refused = f" ({plan.refused_before:,} of them refused)" if plan.refused_before else ""
         parts.append(f"{plan.unchanged:,} unchanged{refused}")

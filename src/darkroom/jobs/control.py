@@ -1,9 +1,10 @@
-"""What people ask of a job: pause, resume, cancel, retry."""
+"""What people ask of a job: pause, resume, approve, cancel, retry."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
@@ -26,6 +27,28 @@ def resume(connection: Connection, job_id: str) -> int:
         (Render.state == RenderState.HELD) & (Render.reason == "cap"),
         RenderState.PENDING,
     )
+
+
+APPROVAL: Final = "approval"
+"""The reason of renders that are held until a person agrees to their cost; nothing of it is
+reserved meanwhile."""
+
+
+def approve(connection: Connection, job_id: str) -> int:
+    """Let what waits for approval be sent; how many renders that is."""
+    return _move(connection, job_id, _waits_for_approval(), RenderState.PENDING)
+
+
+def reject(connection: Connection, job_id: str) -> int:
+    """Cancel a job that waits for approval; how many renders that is, none if it does not wait."""
+    waiting = select(Render.id).where(Render.job_id == job_id, _waits_for_approval())
+    if connection.scalar(waiting.limit(1)) is None:
+        return 0
+    return cancel(connection, job_id)
+
+
+def _waits_for_approval() -> ColumnElement[bool]:
+    return (Render.state == RenderState.HELD) & (Render.reason == APPROVAL)
 
 
 def set_cap(connection: Connection, job_id: str, cap_nusd: int | None) -> None:

@@ -21,7 +21,10 @@ _SUBMITTING: Final = 0x6461726C  # of begin and finish; only one of them at a ti
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job is told at its birth. `cap_nusd` None means no cap."""
+    """What a job is told at its birth.
+
+    `cap_nusd` None means no cap. With `hold`, its renders are held for that reason.
+    """
 
     name: str
     source: str | None = None
@@ -32,6 +35,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     cap_nusd: int | None = None
     output_path: str
     storage_url: str
+    hold: str | None = None
 
 
 class NewRender(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,20 +71,30 @@ def begin(connection: Connection, job: NewJob) -> str:
     """Start an empty job and its account; its id."""
     db.take_turns(connection, _SUBMITTING)
     job_id = new_id("job")
-    fields = {k: v for k, v in msgspec.structs.asdict(job).items() if k != "cap_nusd"}
+    fields = {k: v for k, v in msgspec.structs.asdict(job).items() if k not in _NOT_A_COLUMN}
     connection.execute(insert(Job).values(id=job_id, created_at=db.now(connection), **fields))
     ledger.open_account(connection, Account.scope_of(job_id), job.cap_nusd)
     return job_id
 
 
-def add(connection: Connection, job_id: str, renders: Sequence[NewRender]) -> None:
-    """Store some renders; call it as often as needed, a transaction each."""
+_NOT_A_COLUMN: Final = frozenset({"cap_nusd", "hold"})
+
+
+def add(
+    connection: Connection, job_id: str, renders: Sequence[NewRender], hold: str | None = None
+) -> None:
+    """Store some renders; call it as often as needed, a transaction each.
+
+    With `hold` they are held for that reason, not pending.
+    """
+    begins = _BEGINS if hold is None else _BEGINS | {"state": RenderState.HELD, "reason": hold}
     given = map(_GIVEN, renders)
-    bulk.stream(connection, Render, _COLUMNS, ((job_id, *_BEGINS.values(), *row) for row in given))
+    bulk.stream(connection, Render, _COLUMNS, ((job_id, *begins.values(), *row) for row in given))
 
 
-_BEGINS: Final[dict[str, str | int]] = {
+_BEGINS: Final[dict[str, str | int | None]] = {
     "state": RenderState.PENDING.value,
+    "reason": None,
     "fence": 0,
     "tries": 0,
     "imageless": 0,
@@ -109,10 +123,18 @@ def reject(connection: Connection, job_id: str, problems: Iterable[Problem]) -> 
         connection.execute(insert(Rejection), rows)
 
 
-def finish(connection: Connection, job_id: str, loaded: Loaded, *, again: bool = False) -> None:
+def finish(
+    connection: Connection,
+    job_id: str,
+    loaded: Loaded,
+    *,
+    again: bool = False,
+    is_held: bool = False,
+) -> None:
     """Open the job to claims: from this commit on nothing of it can be lost.
 
-    What another job brought in while this one was read is rendered there, unless `again`.
+    What another job brought in while this one was read is rendered there, unless `again`. Of a job
+    that is held, every render was added so.
     """
     db.take_turns(connection, _SUBMITTING)
     twice = 0 if again else _drop_what_others_brought(connection, job_id)
@@ -125,7 +147,8 @@ def finish(connection: Connection, job_id: str, loaded: Loaded, *, again: bool =
             loaded_at=now,
             finished_at=None if renders else now,
             rows=loaded.rows,
-            pending=renders,
+            pending=0 if is_held else renders,
+            held=renders if is_held else 0,
             invalid=loaded.invalid,
             unchanged=loaded.unchanged + twice,
             likely_nusd=loaded.likely_nusd * renders // max(loaded.renders, 1),

@@ -7,11 +7,20 @@ from darkroom.models.account import Account
 from darkroom.models.attempt import Attempt
 from darkroom.models.base import Base, Serial, UtcDateTime
 from darkroom.models.batch import Batch
+from darkroom.models.inbox import Drop, Inbox
 from darkroom.models.job import Job
 from darkroom.models.rejection import Rejection
 from darkroom.models.render import Render
 from darkroom.models.rest import Rest
-from darkroom.models.state import AttemptState, BatchState, CostSource, RenderState
+from darkroom.models.schedule import Run, Schedule
+from darkroom.models.state import (
+    AttemptState,
+    BatchState,
+    CostSource,
+    DropState,
+    RenderState,
+    RunState,
+)
 from darkroom.models.worker import Worker
 
 __all__ = [
@@ -22,11 +31,17 @@ __all__ = [
     "Batch",
     "BatchState",
     "CostSource",
+    "Drop",
+    "DropState",
+    "Inbox",
     "Job",
     "Rejection",
     "Render",
     "RenderState",
     "Rest",
+    "Run",
+    "RunState",
+    "Schedule",
     "Serial",
     "UtcDateTime",
     "Worker",

@@ -61,8 +61,47 @@ class BatchState(StrEnum):
     ENDED = "ended"
 
 
+class DropState(StrEnum):
+    """Where a dropped file is on its way."""
+
+    CLAIMED = "claimed"
+    """Taken from its inbox; not judged yet."""
+    ACCEPTED = "accepted"
+    """It is a job, which goes on."""
+    DONE = "done"
+    FAILED = "failed"
+    """Refused, or no image came of it."""
+    DUPLICATE = "duplicate"
+    """Its content was accepted before."""
+
+
 class CostSource(StrEnum):
     """How a charge is known."""
 
     METERED = "metered"
     ESTIMATED = "estimated"
+
+
+class RunState(StrEnum):
+    """Where a run of a schedule is on its way."""
+
+    WAITING = "waiting"
+    """It is to begin: its jitter, or an earlier run, is waited for."""
+    WORKING = "working"
+    """A scheduler gathers its rows and plans them."""
+    SUBMITTED = "submitted"
+    """It is a job, which runs or waits for approval."""
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """It did not begin, by the schedule's own rules."""
+    MISSED = "missed"
+    """Nothing ticked until its catch-up window was over."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to come of it."""
+        return self in _OPEN
+
+
+_OPEN: Final = frozenset({RunState.WAITING, RunState.WORKING, RunState.SUBMITTED})

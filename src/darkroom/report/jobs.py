@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from darkroom import db, ledger
 from darkroom.errors import NotFound
+from darkroom.jobs.control import APPROVAL
 from darkroom.models import Account, Job, Render, RenderState
 from darkroom_manifests.tier import Tier
 
@@ -18,7 +19,10 @@ _LIKE: Final = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True):
-    """A job at one moment. Money in nano-dollars; `simulated`: nothing of it is real money."""
+    """A job at one moment. Money in nano-dollars; `simulated`: nothing of it is real money.
+
+    `needs_approval`: some of it is held until a person agrees to its cost.
+    """
 
     id: str
     name: str
@@ -48,6 +52,7 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True):
     at_risk_nusd: int
     likely_nusd: int
     simulated: bool
+    needs_approval: bool
 
     @property
     def finished(self) -> int:
@@ -94,8 +99,25 @@ def job_states(connection: Connection, job_ids: Sequence[str] | None = None) -> 
         query = query.where(Job.id.in_(job_ids))
     jobs = connection.execute(query).all()
     real = _with_real_money(connection, [job.id for job in jobs])
+    asking = _needing_approval(connection, [job.id for job in jobs if job.held])
     accounts = ledger.balances(connection, [Account.scope_of(job.id) for job in jobs])
-    return [_state(job, accounts[Account.scope_of(job.id)], job.id in real) for job in jobs]
+    return [
+        _state(
+            job,
+            accounts[Account.scope_of(job.id)],
+            is_real=job.id in real,
+            needs_approval=job.id in asking,
+        )
+        for job in jobs
+    ]
+
+
+def _needing_approval(connection: Connection, job_ids: Sequence[str]) -> set[str]:
+    waits = (Render.state == RenderState.HELD) & (Render.reason == APPROVAL)
+    query = select(Job.id).where(
+        Job.id.in_(job_ids), select(Render.id).where(Render.job_id == Job.id, waits).exists()
+    )
+    return set(connection.scalars(query)) if job_ids else set()
 
 
 def _with_real_money(connection: Connection, job_ids: Sequence[str]) -> set[str]:
@@ -107,7 +129,9 @@ def _with_real_money(connection: Connection, job_ids: Sequence[str]) -> set[str]
     return set(connection.scalars(query))
 
 
-def _state(job: db.AnyRow, account: ledger.Balance, is_real: bool) -> JobState:  # noqa: FBT001
+def _state(
+    job: db.AnyRow, account: ledger.Balance, *, is_real: bool, needs_approval: bool
+) -> JobState:
     counts = {state.value: getattr(job, state.value) for state in RenderState}
     return JobState(
         id=job.id,
@@ -130,6 +154,7 @@ def _state(job: db.AnyRow, account: ledger.Balance, is_real: bool) -> JobState: 
         at_risk_nusd=account.at_risk_nusd,
         likely_nusd=job.likely_nusd,
         simulated=not is_real,
+        needs_approval=needs_approval,
         **counts,
     )
 

@@ -5,9 +5,11 @@ Google's own variables, `darkroom.toml`, defaults. Nothing here is read at impor
 """
 
 from darkroom.settings.budget import Budget
+from darkroom.settings.inbox import Inbox
 from darkroom.settings.limits import Limits
 from darkroom.settings.provider import GCS, AIStudio, ServiceTier, Simulator, Vertex
-from darkroom.settings.row import Defaults, Output, Routing, Template
+from darkroom.settings.row import Defaults, Output, Routing, Template, Variants
+from darkroom.settings.schedule import Schedule
 from darkroom.settings.settings import Settings
 from darkroom.settings.telling import Log, LogFormat, LogLevel, Trace
 from darkroom.settings.value import Cap, Money
@@ -20,6 +22,7 @@ __all__ = [
     "Budget",
     "Cap",
     "Defaults",
+    "Inbox",
     "Limits",
     "Log",
     "LogFormat",
@@ -29,11 +32,13 @@ __all__ = [
     "Output",
     "Routing",
     "Rules",
+    "Schedule",
     "ServiceTier",
     "Settings",
     "Simulator",
     "Template",
     "Trace",
+    "Variants",
     "Vertex",
     "Work",
 ]

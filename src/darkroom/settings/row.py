@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 
 from darkroom.settings.value import FROZEN, tier_choice, tier_names
+from darkroom_manifests.reading import Combine
 from darkroom_manifests.tier import Auto, Tier
 
 
@@ -40,6 +41,15 @@ class Output(BaseModel):
     model_config = FROZEN
 
     path: str = "{job}/{id}_{variant}.{ext}"
+
+
+class Variants(BaseModel):
+    """Rows whose lists stand for many rows."""
+
+    model_config = FROZEN
+
+    combine: Combine = Field(Combine.PRODUCT, description="product or zip, where a row is silent")
+    most_rows: int = Field(100, ge=1, le=10_000, description="that one row may stand for")
 
 
 class Template(BaseModel):

@@ -11,12 +11,16 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validat
 
 from darkroom.served import SERVED
 from darkroom.settings.budget import Budget
+from darkroom.settings.inbox import Inbox
 from darkroom.settings.limits import Limits, default_limits, given
 from darkroom.settings.provider import GCS, AIStudio, ServiceTier, Simulator, Vertex
-from darkroom.settings.row import Defaults, Output, Routing, Template
+from darkroom.settings.row import Defaults, Output, Routing, Template, Variants
+from darkroom.settings.schedule import Schedule
 from darkroom.settings.telling import Log, Trace
 from darkroom.settings.value import FROZEN
 from darkroom.settings.work import Batches, Rules, Work
+from darkroom_manifests.mapping import settled
+from darkroom_manifests.problem import Fault
 from darkroom_manifests.tier import AUTO, Provider, Tier, TierChoice
 
 
@@ -47,6 +51,8 @@ class Settings(BaseModel):
     rules: Rules = Rules()
     worker: Work = Work()
     batches: Batches = Batches()
+    inbox: Inbox = Inbox()
+    schedule: Schedule = Schedule()
     log: Log = Log()
     trace: Trace = Trace()
     aistudio: AIStudio = AIStudio()
@@ -55,6 +61,18 @@ class Settings(BaseModel):
     simulator: Simulator = Simulator()
     tiers: Annotated[dict[Tier, Limits], BeforeValidator(_tier_keys)] = Field(default_factory=dict)
     templates: dict[str, Template] = Field(default_factory=dict)
+    mapping: dict[str, str] = Field(
+        default_factory=dict, description="field -> column, in manifests that have the column"
+    )
+    variants: Variants = Variants()
+
+    @field_validator("mapping")
+    @classmethod
+    def _known_fields(cls, given: dict[str, str]) -> dict[str, str]:
+        found = settled(given)
+        if isinstance(found, Fault):
+            raise ValueError(f"{found.message} {found.hint or ''}".strip())  # noqa: TRY004  # pydantic's
+        return given
 
     @field_validator("database_url")
     @classmethod

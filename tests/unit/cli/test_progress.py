@@ -41,6 +41,7 @@ def moment(at: float, done: int, waits: tuple[str, ...] = ()) -> Moment:
         spent_nusd=done * 33_600_000,
         at_risk_nusd=0,
         likely_nusd=3_360_000_000,
+        needs_approval=False,
         simulated=True,
     )
     return Moment(state, at, 2.0, (100 - done) / 2, waits)

@@ -1,0 +1,174 @@
+"""What a schedule's file says, checked as far as the file alone can tell."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
+
+from darkroom.schedules.calendar import Calendar
+from darkroom.schedules.sql import require_reading
+from darkroom.settings.value import FROZEN, Money
+from darkroom.span import seconds_of
+from darkroom_manifests.tier import Auto, Tier, parse_choice
+
+_SHORTEST = timedelta(minutes=15)
+_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
+
+def _span(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
+    return float(seconds_of(value)) if isinstance(value, str) else value
+
+
+def _choice(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
+    return parse_choice(value) if isinstance(value, str) else value
+
+
+Span = Annotated[float, BeforeValidator(_span), Field(ge=0)]
+"""Seconds; written as 90m, 6h or 2d."""
+TierName = Annotated[Tier | Auto, BeforeValidator(_choice)]
+
+
+class Source(BaseModel):
+    """Where rows come from: exactly one of manifest, query and python."""
+
+    model_config = FROZEN
+
+    manifest: str | None = None
+    query: str | None = None
+    database: str | None = None
+    python: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Source:
+        given = [name for name in ("manifest", "query", "python") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError("give exactly one of manifest, query and python")
+        if (self.query is None) != (self.database is None):
+            raise ValueError("query and database belong together")
+        return self
+
+    @field_validator("query")
+    @classmethod
+    def _reads(cls, query: str | None) -> str | None:
+        if query is not None:
+            require_reading(query)
+        return query
+
+    @field_validator("database")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        head, _, _ = (url or "").partition("@")
+        if "@" in (url or "") and ":" in head.partition("://")[2]:
+            raise ValueError('a password does not belong here; write "env:CATALOG_DSN"')
+        return url
+
+    @field_validator("manifest")
+    @classmethod
+    def _placeholders(cls, manifest: str | None) -> str | None:
+        rest = (manifest or "").replace("{date}", "")
+        if "{" in rest or "}" in rest:
+            raise ValueError("the only thing that can stand in braces is {date}")
+        return manifest
+
+    @field_validator("python")
+    @classmethod
+    def _colon(cls, python: str | None) -> str | None:
+        parts = (python or "a:b").split(":")
+        if len(parts) != 2 or not all(p.isidentifier() for part in parts for p in part.split(".")):  # noqa: PLR2004
+            raise ValueError('write it as "module:function"')
+        return python
+
+
+class OnDeadline(BaseModel):
+    """What becomes of images that are not made at the deadline."""
+
+    model_config = FROZEN
+
+    action: Literal["move_to", "wait", "stop"] = "wait"
+    tier: Annotated[Tier | None, BeforeValidator(_choice)] = None
+    max_cost: Money | None = None
+
+    @model_validator(mode="after")
+    def _tier_goes_with_move(self) -> OnDeadline:
+        if (self.action == "move_to") != (self.tier is not None):
+            raise ValueError("move_to needs a tier, and nothing else does")
+        return self
+
+
+class CircuitBreaker(BaseModel):
+    """When a run that goes wrong is stopped: bad images among those that are over."""
+
+    model_config = FROZEN
+
+    failed_ratio: float = Field(gt=0, le=1)
+    min_items: int = Field(20, ge=1)
+
+
+class Publish(BaseModel):
+    """Where images are to be copied."""
+
+    model_config = FROZEN
+
+    when: Literal["approved", "done"] = "approved"
+    to: str
+    manifest: str | None = None
+
+
+class Terms(BaseModel):
+    """One schedule's file."""
+
+    model_config = FROZEN
+
+    name: str = Field(pattern=_NAME)
+    cron: str
+    timezone: str
+    source: Source
+    template: str | None = None
+    model: str | None = None
+    select: Literal["changed", "missing", "all"] = "changed"
+    tier: TierName | None = None
+    max_cost: Money | None = None
+    deadline: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    on_deadline: OnDeadline = OnDeadline()
+    overlap: Literal["skip", "buffer_one", "allow"] = "skip"
+    catchup: Span = 6 * 3_600.0
+    jitter: Span = 0.0
+    pause_after_failures: int | None = Field(3, ge=1)
+    circuit_breaker: CircuitBreaker | None = None
+    review: str | None = Field(None, pattern=r"^(required|none|sample:\d{1,3}%)$")
+    publish: Publish | None = None
+    notify: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _fires(self) -> Terms:
+        pause = self.calendar().shortest_pause()
+        is_free = isinstance(self.tier, Tier) and self.tier.is_simulated
+        if pause < _SHORTEST and not is_free:
+            raise ValueError("cron: it may not fire more often than every 15 minutes")
+        if self.on_deadline.action != "wait" and self.deadline is None:
+            raise ValueError("on_deadline needs a deadline")
+        if self.jitter >= pause.total_seconds():
+            raise ValueError("jitter is longer than the time between two fires")
+        return self
+
+    def calendar(self) -> Calendar:
+        """When it fires."""
+        return Calendar(self.cron, self.timezone)
+
+    @property
+    def idle_keys(self) -> list[str]:
+        """The keys that are kept for later versions: nothing acts on them yet."""
+        return [name for name in ("review", "publish", "notify") if getattr(self, name)]
+
+
+def too_dear(cost_nusd: int, most: Decimal) -> bool:
+    """Whether an estimate is above a cap in dollars."""
+    return cost_nusd > int(most * 1_000_000_000)
+
+
+def jittered(moment: datetime, seconds: float, chance: float) -> datetime:
+    """Put a moment off by a part of the jitter."""
+    return moment + timedelta(seconds=seconds * chance)
