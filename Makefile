@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo test test-wheel check bench fleet faults mutants lock clean
 
 PYTHON ?= python3
+TESTERS ?= 3 # processes; most tests wait for others most of the time
 BIN := .venv/bin
 export NO_GCE_CHECK := true
 # Compiled once here; without compiled files each start would cost seconds.
@@ -32,14 +33,14 @@ demo: .venv/installed ## render the example catalog with the simulator: free, no
 	@$(BIN)/darkroom --home .darkroom/demo run manifests/examples/catalog.csv --out out/demo --again || [ $$? -eq 3 ] # one row is meant to be refused
 
 test: .venv/developing ## run all tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n $(TESTERS) --dist worksteal
 
 test-wheel: .venv/developing ## run all tests against the built wheel, in an environment of its own
 	@rm -rf dist .venv-wheel && $(PYTHON) -m venv --without-pip .venv-wheel
 	@$(BIN)/hatchling build -t wheel -d dist
 	@$(BIN)/uv pip install --quiet --python .venv-wheel/bin/python --compile-bytecode --require-hashes -r requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python .venv-wheel/bin/python --compile-bytecode --no-deps dist/*.whl
-	@.venv-wheel/bin/pytest -q -p no:cacheprovider
+	@.venv-wheel/bin/pytest -q -n $(TESTERS) --dist worksteal -p no:cacheprovider
 
 check: .venv/developing ## lint, types, layers, lock files
 	@$(BIN)/ruff format --check --quiet .
