@@ -90,7 +90,7 @@ def test_its_command_for_the_tests_runs_this_very_suite(checkout: Path, env: Env
     done = bash([f"{TEST} --dry-run"], checkout, alone)
 
     assert TEST in commands()
-    assert done.stdout.split() == [".venv/bin/pytest", "-q"]
+    assert done.stdout.split()[:2] == [".venv/bin/pytest", "-q"]
     assert 'testpaths = ["tests"]' in (checkout / "pyproject.toml").read_text(encoding="utf-8")
 
 
