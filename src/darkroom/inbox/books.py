@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, delete, exists, func, or_, select, update
@@ -18,6 +18,9 @@ from darkroom.inbox.terms import Terms
 from darkroom.models import Drop as DropRow
 from darkroom.models import DropState, Job
 from darkroom.models import Inbox as InboxRow
+
+HELD: Final = "held"
+"""The word of a report whose job waits for approval."""
 
 _TERMS = ("tier", "model", "catalog", "max_cost_nusd", "deliver_within", "accept_valid")
 
@@ -175,12 +178,12 @@ def identify(connection: Connection, drop: Drop, sha256: str) -> Drop | None:
     return None
 
 
-def accept(connection: Connection, drop: Drop, job_id: str, kept: str, told: str) -> None:
-    """Note which job a file became; it is not judged again."""
+def accept(connection: Connection, drop: Drop, job_id: str, kept: str) -> None:
+    """Note which job a file became; it is not judged again. Its report is still to say so."""
     connection.execute(
         update(DropRow)
         .where(DropRow.id == drop.id, DropRow.state == DropState.CLAIMED)
-        .values(state=DropState.ACCEPTED, job_id=job_id, kept=kept, told=told)
+        .values(state=DropState.ACCEPTED, job_id=job_id, kept=kept, told=None)
     )
 
 
@@ -207,12 +210,16 @@ def end(connection: Connection, drop: Drop, state: DropState, message: str | Non
 
 
 def to_tell(connection: Connection, inbox_id: str, most: int) -> list[tuple[Drop, datetime | None]]:
-    """Accepted files whose job ended, or is held no more; with when it ended."""
+    """Accepted files whose report must say more; with when their job ended.
+
+    The job ended or is held no more, or whoever accepted the file died before it could say so.
+    """
+    is_behind = DropRow.told.is_(None) | ((DropRow.told == HELD) & (Job.held == 0))
     query = (
         select(DropRow.__table__, Job.finished_at.label("job_finished_at"))
         .join(Job, Job.id == DropRow.job_id)
         .where(DropRow.inbox_id == inbox_id, DropRow.state == DropState.ACCEPTED)
-        .where(or_(Job.finished_at.is_not(None), (DropRow.told == "held") & (Job.held == 0)))
+        .where(or_(Job.finished_at.is_not(None), is_behind))
         .order_by(DropRow.id)
         .limit(most)
     )

@@ -112,13 +112,9 @@ class Intake:
             self._accept(drop, kept, found)
 
     def _accept(self, drop: Drop, kept: str, job: Job) -> None:
-        state = job.state
-        word = "held" if state.needs_approval else DropState.ACCEPTED.value
-        self._write(lambda connection: books.accept(connection, drop, job.id, kept, word))
+        self._write(lambda connection: books.accept(connection, drop, job.id, kept))
         come_past(Point.ACCEPTED, drop.id)
-        if state.invalid:
-            self._leaving.put_rejected(Shelf.WORKING, kept, drop, job.rejections())
-        self._leaving.put_report(Shelf.WORKING, kept, drop, state)
+        word = self._leaving.tell(drop, kept, job)
         _log.info("accepted", inbox=self._inbox.url, file=drop.name, job=job.id, state=word)
 
     def _duplicate(self, drop: Drop, kept: str, earlier: Drop) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from darkroom import db
-from darkroom.client import Darkroom
+from darkroom.client import Darkroom, Job
 from darkroom.inbox import books, names, paper
 from darkroom.inbox.inbox import Drop, Inbox
 from darkroom.inbox.place import Place, Shelf
@@ -67,11 +67,16 @@ class Leaving:
             **_told(state),
         )
 
-    def put_report(self, shelf: Shelf, name: str, drop: Drop, job: JobState) -> None:
-        """Say in its report how a file's job stands."""
-        word = "held" if job.needs_approval else DropState.ACCEPTED.value
-        report = paper.report(self._inbox, drop, word, job=job, **_told(job))
-        self._place.put(shelf, names.beside(name, names.REPORT), report)
+    def tell(self, drop: Drop, kept: str, job: Job) -> str:
+        """Say in its report how a file's job stands, with its bad rows beside it; in one word."""
+        state = job.state
+        if state.invalid:
+            self.put_rejected(Shelf.WORKING, kept, drop, job.rejections())
+        word = books.HELD if state.needs_approval else DropState.ACCEPTED.value
+        report = paper.report(self._inbox, drop, word, job=state, **_told(state))
+        self._place.put(Shelf.WORKING, names.beside(kept, names.REPORT), report)
+        db.transact(self._room.database, lambda connection: books.tell(connection, drop, word))
+        return word
 
     def put_rejected(
         self, shelf: Shelf, name: str, drop: Drop, problems: Iterable[Problem | Rejected]

@@ -18,10 +18,9 @@ from darkroom.inbox import books
 from darkroom.inbox.inbox import Drop, Inbox
 from darkroom.inbox.intake import Intake
 from darkroom.inbox.leaving import Leaving
-from darkroom.inbox.place import Place, Seen, Shelf
+from darkroom.inbox.place import Place, Seen
 from darkroom.inbox.settling import Settling
 from darkroom.killpoints import Point, come_past
-from darkroom.models import DropState
 
 _log = structlog.get_logger(__name__)
 
@@ -137,13 +136,7 @@ class Watch:
             if finished_at is not None:
                 self._leaving.finish(drop, kept)
             else:
-                self._tell(drop, kept)
-
-    def _tell(self, drop: Drop, kept: str) -> None:
-        state = self._room.job(drop.job_id or "").state
-        self._leaving.put_report(Shelf.WORKING, kept, drop, state)
-        word = DropState.ACCEPTED.value
-        db.transact(self._room.database, lambda c: books.tell(c, drop, word))
+                self._leaving.tell(drop, kept, self._room.job(drop.job_id or ""))
 
     def _say(self, fault: StorageFault | None) -> None:
         said = None if fault is None else f"{fault.message} {fault.hint or ''}".strip()
