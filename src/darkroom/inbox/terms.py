@@ -14,7 +14,10 @@ from darkroom_manifests.tier import parse_choice
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of each file. `deliver_within` is seconds from its acceptance."""
+    """What is asked of each file. `deliver_within` is seconds from its acceptance.
+
+    `mapping` and `template` are those of `Choices`; only a side file says them.
+    """
 
     tier: str | None = None
     model: str | None = None
@@ -25,6 +28,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     deliver_by: datetime | None = None
     name: str | None = None
     priority: int = 0
+    mapping: dict[str, str] = {}
+    template: str | None = None
 
     def due(self, now: datetime) -> datetime | None:
         """The deadline of a file that is accepted now."""
@@ -45,6 +50,8 @@ class _Side(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     accept_valid: bool | None = None
     name: str | None = None
     priority: int | None = None
+    mapping: dict[str, str] | None = None
+    template: str | None = None
 
 
 def with_side(terms: Terms, side: bytes | None) -> Terms | str:
@@ -67,7 +74,7 @@ def with_side(terms: Terms, side: bytes | None) -> Terms | str:
 
 def _read(side: _Side) -> dict[str, Any]:
     """Give what a side file says. Raises ValueError."""
-    plain = ("model", "catalog", "accept_valid", "name", "priority")
+    plain = ("model", "catalog", "accept_valid", "name", "priority", "mapping", "template")
     given = {name: said for name in plain if (said := getattr(side, name)) is not None}
     if side.tier is not None:
         given["tier"] = str(parse_choice(side.tier))

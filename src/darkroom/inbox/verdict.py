@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -11,17 +12,20 @@ from darkroom import db
 from darkroom.client import Darkroom, Job
 from darkroom.consent import real_nusd
 from darkroom.draft import Choices
-from darkroom.errors import DarkroomError, ManifestRejected, StorageFault
+from darkroom.errors import ConfigInvalid, DarkroomError, ManifestRejected, StorageFault
 from darkroom.inbox import books
 from darkroom.inbox.inbox import Drop, Inbox
 from darkroom.inbox.terms import Terms
 from darkroom.jobs import load
 from darkroom.manifest import Manifest
 from darkroom.planner import Plan
+from darkroom.source import reading_of
 from darkroom_manifests.money import NANO, dollars
 from darkroom_manifests.problem import Problem
 from darkroom_manifests.read import read
+from darkroom_manifests.reading import Reading
 from darkroom_manifests.row import Row
+from darkroom_manifests.sight import look
 from darkroom_manifests.tier import parse_choice
 
 
@@ -37,14 +41,14 @@ def judge(
     room: Darkroom, inbox: Inbox, drop: Drop, terms: Terms, copy: Path, base: Path | None, key: str
 ) -> Job | Refused:
     """Plan a file and submit it, once for each `key`."""
-    manifest = _manifest(inbox, drop, copy, base)
     with db.reading(room.database) as connection:
         due = terms.due(books.now(connection))
         unloaded = books.unloaded(connection, key)
     if unloaded is not None:  # whoever loaded it died: who watches an inbox is alone
         db.transact(room.database, lambda connection: load.discard(connection, unloaded))
-    tier = None if terms.tier is None else parse_choice(terms.tier)
-    plan = room.plan(manifest, choices=Choices(tier=tier, model=terms.model, deliver_by=due))
+    plan = _planned(room, inbox, drop, copy, base, _choices(terms, due))
+    if isinstance(plan, Refused):
+        return plan
     cap = None if terms.max_cost_nusd is None else dollars(terms.max_cost_nusd)
     try:
         return room.submit(
@@ -65,6 +69,27 @@ def judge(
         return Refused(error.message, error.hint)
 
 
+def _choices(terms: Terms, due: datetime | None) -> Choices:
+    return Choices(
+        tier=None if terms.tier is None else parse_choice(terms.tier),
+        model=terms.model,
+        deliver_by=due,
+        mapping=terms.mapping,
+        template=terms.template,
+    )
+
+
+def _planned(
+    room: Darkroom, inbox: Inbox, drop: Drop, copy: Path, base: Path | None, choices: Choices
+) -> Plan | Refused:
+    """Read the file as the settings and its terms say; a template may not be there."""
+    try:
+        reading = reading_of(room.settings, choices)
+        return room.plan(_manifest(inbox, drop, copy, base, reading), choices=choices)
+    except ConfigInvalid as error:
+        return Refused(error.message, error.hint)
+
+
 def _hint(plan: Plan) -> str:
     mend = "Mend them and drop the file again"
     if plan.renders and plan.end is None:
@@ -77,14 +102,18 @@ def _must_be_approved(room: Darkroom, plan: Plan) -> bool:
     return most is not None and real_nusd(plan) > int(most * NANO)
 
 
-def _manifest(inbox: Inbox, drop: Drop, copy: Path, base: Path | None) -> Manifest:
+def _manifest(
+    inbox: Inbox, drop: Drop, copy: Path, base: Path | None, reading: Reading
+) -> Manifest:
     """Read the copy, and speak of the file: references are found beside where it was dropped."""
     shown = f"{inbox.url}/{drop.name}"
 
     def rows() -> Iterator[Row | Problem]:
-        for entry in read(copy):
+        for entry in read(copy, reading=reading):
             yield entry if isinstance(entry, Row) else msgspec.structs.replace(entry, file=shown)
 
     file = None if base is None else base / drop.name
     address = shown if base is None else None
-    return Manifest(Path(drop.name).stem, rows, file, copy, address)
+    return Manifest(
+        Path(drop.name).stem, rows, file, copy, address, lambda: look(copy, reading=reading)
+    )
