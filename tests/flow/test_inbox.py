@@ -325,3 +325,13 @@ def test_a_folder_that_vanishes_is_named_and_the_others_are_watched(hall: Hall) 
     hall.until(lambda: hall.is_accepted("good.csv"))
     hall.until(lambda: "an inbox cannot be watched" in hall.said())
     assert str(gone) in hall.said()
+
+
+def test_a_bucket_cannot_be_watched_and_that_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "darkroom", "inbox", "add", "gs://acme/inbox"]
+
+    done = subprocess.run(command, cwd=tmp_path, env=alone(), capture_output=True, check=False)
+
+    assert done.returncode != 0
+    assert b"gs://acme/inbox cannot be watched" in done.stderr
+    assert b"mounted" in done.stderr

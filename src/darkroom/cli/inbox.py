@@ -28,7 +28,7 @@ _place = click.argument("place", metavar="PLACE")
 def command() -> None:
     """Watch folders: what is dropped there becomes a job, with a report beside it.
 
-    PLACE is a folder, or gs://bucket/prefix. `darkroom up` and `darkroom scheduler start` watch.
+    PLACE is a folder. `darkroom up` and `darkroom scheduler start` watch.
     """
 
 

@@ -13,7 +13,7 @@ _MARK_LETTERS = 6
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):
-    """A watched folder. `url` is an absolute path or `gs://…`; `trouble` says why it rests."""
+    """A watched folder. `url` is an absolute path; `trouble` says why it rests."""
 
     id: str
     url: str
@@ -24,11 +24,6 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     looked_at: datetime | None
     trouble: str | None
     files: dict[str, int] = {}
-
-    @property
-    def is_bucket(self) -> bool:
-        """Whether it lies in object storage."""
-        return self.url.startswith("gs://")
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True):
