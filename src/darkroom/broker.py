@@ -25,6 +25,7 @@ from darkroom.processes import die_with
 
 _LONGEST_SOCKET_PATH: Final = 100  # bytes; the kernel allows 107
 _READY_SECONDS: Final = 10.0
+_PARTING_SECONDS: Final = 5.0  # from TERM to KILL
 _POLL_SECONDS: Final = 0.01
 
 
@@ -106,10 +107,14 @@ class Broker:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """End it."""
+        """End it; one that does not listen is killed, for it keeps nothing that could be lost."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait()
+            try:
+                self._process.wait(_PARTING_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
         self._socket.unlink(missing_ok=True)
         self._pid_file.unlink(missing_ok=True)
 
