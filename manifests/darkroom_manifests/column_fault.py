@@ -12,7 +12,7 @@ from darkroom_manifests.limits import Limits
 from darkroom_manifests.problem import Code, Fault, Severity, quote
 from darkroom_manifests.value import unsafe
 
-_UNUSED: Final = {plain_name(name) for name in UNUSED}
+_UNUSED: Final = {plain_name(name): meant for name, meant in UNUSED.items()}
 _SHORTEST_GUESS: Final = 4  # every two-letter column is close to "id" and "ar"
 _LONGEST_GUESS: Final = 64
 _GUESSES: Final = [name for name in BY_ALIAS if len(name) >= _SHORTEST_GUESS]
@@ -66,8 +66,8 @@ def doubts(names: Sequence[str], taken: set[str]) -> tuple[tuple[str, Fault], ..
 def _unused(name: str) -> Fault:
     return Fault(
         Code.COLUMN_UNUSED,
-        f"{quote(name)} is not used yet, so it is kept as a variable.",
-        "It changes no picture.",
+        f"{quote(name)} may mean anything, so it is kept as a variable.",
+        f"The type of the file is asked for in {_UNUSED[plain_name(name)]}.",
         Severity.WARNING,
     )
 

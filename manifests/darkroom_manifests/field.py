@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from darkroom_manifests import filename, nested, picture, value
+from darkroom_manifests import asked, filename, nested, picture, value
+from darkroom_manifests.limits import DEFAULT_LIMITS
 from darkroom_manifests.problem import Code, Fault, quote
 
 N_MAX: Final = 100
@@ -24,13 +25,15 @@ class Field(msgspec.Struct, frozen=True):
     """A column with a meaning. Its readers are given trimmed text that is not empty.
 
     `aliases` all say the same thing: two of them in one row contradict each other. `borrowed`
-    are other people's columns that serve, first come first, where no alias is there.
+    are other people's columns that serve, first come first, where no alias is there. With `stays`
+    a column is a variable too: templates know it, whatever it means here.
     """
 
     name: str
     readers: value.Readers
     aliases: tuple[str, ...] = ()
     borrowed: tuple[str, ...] = ()
+    stays: bool = False
 
 
 def _prompt(text: str) -> object:
@@ -73,6 +76,8 @@ FIELDS: Final = (
         ("description",),
     ),
     Field("template", value.words(_template), ("template",)),
+    Field("turns", (nested.turns_from_text, nested.turns), ("turns",)),
+    Field("edit_of", (filename.row_id, _id_from_json), ("edit_of",)),
     Field(
         "negative_prompt",
         value.words(_prompt),
@@ -95,6 +100,21 @@ FIELDS: Final = (
     Field("seed", value.whole(0, SEED_MAX), ("seed",)),
     Field("temperature", value.number(0, TEMPERATURE_MAX), ("temperature",)),
     Field("thinking", value.words(value.choice(*THINKING)), ("thinking", "thinking_level")),
+    Field(
+        "system_instruction",
+        value.words(value.plain(DEFAULT_LIMITS.prompt_chars)),
+        ("system_instruction",),
+    ),
+    Field("safety", value.words(asked.threshold), ("safety",)),
+    Field("person_generation", value.words(asked.people), ("person_generation",)),
+    Field("output_mime_type", value.words(asked.output_type), ("output_mime_type", "output_mime")),
+    Field(
+        "compression_quality",
+        value.whole(0, asked.QUALITY_MAX),
+        ("compression_quality", "compression"),
+    ),
+    Field("grounding", value.words(value.choice(*asked.SEARCHES)), ("grounding",)),
+    Field("background", (asked.background, asked.background), ("background",), stays=True),
     Field(
         "references",
         (nested.references_from_text, nested.references),
@@ -129,8 +149,8 @@ SIDES: Final = (
 )
 """Lent together, and only where no column tells size or ratio; they stay variables too."""
 
-UNUSED: Final = ("format", "person_generation", "safety")
-"""Other people's columns that would say something about the picture, if anything heard it."""
+UNUSED: Final = {"format": "output_mime_type"}
+"""Other people's columns that may mean anything, and the field that they may mean."""
 
 _JOINTS: Final = str.maketrans("", "", " _-\t\n")
 

@@ -37,6 +37,11 @@ def row_id(text: str) -> str | Fault:
     return text
 
 
+def turn_id(row: str, turn: int) -> str:
+    """Name the image of an earlier turn of a row: `mug~1`; 0 is its last or only one."""
+    return f"{row}~{turn}" if turn else row
+
+
 def _unsafe_id(text: str, why: str) -> Fault:
     return Fault(Code.ID_UNSAFE, f"The id {quote(text)} {why}.", "Images are named after it.")
 

@@ -32,6 +32,13 @@ class Seen:
         lines.insert(place, line)
         return None
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the name was used."""
+        code = hash(name.lower() if name.isascii() else _folded(name))
+        hashes, _ = self._shards[code % _SHARDS] or ((), ())
+        place = bisect_left(hashes, code)
+        return place < len(hashes) and hashes[place] == code
+
     def _new_shard(self, number: int) -> tuple[array[int], array[int]]:
         made = self._shards[number] = array("q"), array("I")
         return made

@@ -20,6 +20,7 @@ _ENTANGLED: Final = {
     "image_size",
     "output",
     "output_dir",
+    "turns",
     "tags",
     "completion_window",
     "pixel_width",
@@ -57,7 +58,7 @@ class Layout(msgspec.Struct, frozen=True):
     @property
     def has_prompt(self) -> bool:
         """Whether any column says what to draw."""
-        return any(name in {"prompt", "template"} for name, _, _ in self.fields)
+        return any(name in {"prompt", "template", "turns"} for name, _, _ in self.fields)
 
     def column(self, field: str) -> str:
         """Return the name the manifest gives a field, or the field's own."""
@@ -91,6 +92,7 @@ class _Sorted:
             self._beside(index, name, field)
         elif field and field.name not in self._said.shut:
             self.fields.append((field, index))
+            self.variables += [(name, index)] if field.stays else []
         elif rest and prefix.lower() in {"tag", "tags"}:
             self.tags.append((rest, index))
         elif name:
@@ -197,7 +199,7 @@ def _renamed(names: Sequence[str], fields: Places) -> dict[str, str]:
 
 def _borrowed(names: Sequence[str], loans: Places, taken: set[str]) -> Places:
     """Pick the first column that can stand in for a field nobody named; it stays a variable."""
-    if "template" in taken:
+    if taken & {"template", "turns"}:
         taken = taken | {"prompt"}
     best: dict[str, tuple[Field, int]] = {}
     for field, index in sorted(loans, key=lambda loan: _rank(loan[0], names[loan[1]])):

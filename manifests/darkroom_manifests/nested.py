@@ -17,6 +17,7 @@ from darkroom_manifests.value import LARGEST, not_finite, unsafe, wrong_type
 T = TypeVar("T")
 
 URI_CHARS: Final = 2_048
+TURNS_MAX: Final = 8  # each turn shows the model the images of all before it, and it takes 14
 _WRITTEN_AS_TEXT: Final = (date, time, Decimal, UUID, PurePath)
 
 
@@ -42,6 +43,25 @@ def references_parted(given: object, separator: str) -> tuple[Reference, ...] | 
     if not isinstance(given, str):
         return references(given)
     return references_from_text(given.replace(separator, "|"))
+
+
+def turns(given: object) -> tuple[str, ...] | Fault:
+    """Read the prompts of a conversation; an object may hold each as `prompt`."""
+    items = given if isinstance(given, list | tuple) else [given]
+    said = [each.get("prompt") if isinstance(each, Mapping) else each for each in items]
+    texts = [each.strip() for each in said if isinstance(each, str) and each.strip()]
+    if len(texts) < len(items) or not texts:
+        hint = 'Write ["a red mug", "now blue"].'
+        return Fault(Code.FIELD_TYPE, "turns is not a list of prompts.", hint)
+    if len(texts) > TURNS_MAX:
+        said_many = f"{len(texts)} turns are more than {TURNS_MAX}."
+        return Fault(Code.NUMBER_RANGE, said_many, "Let another row go on, by edit_of.")
+    return next((fault for text in texts if (fault := unsafe(text))), None) or tuple(texts)
+
+
+def turns_from_text(text: str) -> tuple[str, ...] | Fault:
+    """Read a cell's prompts, parted by `|`."""
+    return turns([part for part in text.split("|") if part.strip()])
 
 
 def _reference(given: object) -> Reference | Fault:

@@ -48,6 +48,7 @@ class Code(StrEnum):
     DIALECT = "dialect"
     ROW_COLUMNS = "row-columns"
     ROW_REPEATED = "row-repeated"
+    EDIT_OF = "edit-of"
     CSV_QUOTE = "csv-quote"
     CSV_UNBALANCED_QUOTE = "csv-unbalanced-quote"
     JSON_SYNTAX = "json-syntax"
@@ -85,6 +86,7 @@ class Code(StrEnum):
     MODEL_CANNOT = "model-cannot"
     TEMPLATE_UNKNOWN = "template-unknown"
     TEMPLATE_UNFILLED = "template-unfilled"
+    REFERENCE_FITTED = "reference-fitted"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -99,6 +101,10 @@ class Fault(msgspec.Struct, frozen=True):
         """Say where it stands, and show the value."""
         shown = None if value is None else preview(value)
         return Problem(file, line, column, self.code, self.message, self.hint, self.severity, shown)
+
+
+FieldFault = tuple[str, Code, str, str | None]
+"""What is wrong with a field of a row: its name, and the code, message and hint of a Fault."""
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -96,7 +96,9 @@ class Records:
         if mark and "id" in found:
             _extend_id(layout, found, mark, faults)
         if "id" in found:
-            self._check_id(layout, line, found["id"], faults)
+            for turn in range(len(found.get("turns", ())) or 1):
+                name = filename.turn_id(found["id"], turn)
+                self._check_id(layout, line, name, faults)
         if faults:
             return [fault.at(self.file, line, column, given) for column, fault, given in faults]
         row = Row(line=line, columns=layout.renamed, part=part, **found)
@@ -153,20 +155,22 @@ class Records:
     def _check_prompt(
         self, layout: Layout, values: Sequence[object], found: Found, faults: Faults
     ) -> None:
-        prompt = found.get("prompt")
-        if prompt is None:
-            if "template" not in found:
-                _demand_prompt(layout, values, faults)
-            return
-        if len(prompt) > self.limits.prompt_chars:
-            fault = row_fault.long_prompt(prompt, self.limits.prompt_chars)
-            faults.append((layout.column("prompt"), fault, prompt))
-        if "template" in found:
-            faults.append((layout.column("template"), row_fault.BOTH, found["template"]))
+        given = [name for name in ("prompt", "template", "turns") if name in found]
+        if not given:
+            _demand_prompt(layout, values, faults)
+        texts = [("prompt", found["prompt"])] if "prompt" in found else []
+        texts += [("turns", text) for text in found.get("turns", ())]
+        for name, text in texts:
+            if len(text) > self.limits.prompt_chars:
+                fault = row_fault.long_prompt(text, self.limits.prompt_chars)
+                faults.append((layout.column(name), fault, text))
+        if len(given) > 1:
+            column = layout.column(given[-1])
+            faults.append((column, row_fault.both(*given[:2]), found[given[-1]]))
 
     def _give_template(self, found: Found, variables: dict[str, Variable]) -> None:
         """Let the template for all rows have the row's own prompt, where it names none."""
-        if self.reading.template is None or "template" in found:
+        if self.reading.template is None or found.keys() & {"template", "turns"}:
             return
         found["template"] = self.reading.template
         prompt = found.pop("prompt", None)
@@ -199,7 +203,8 @@ class Records:
 def _demand_prompt(layout: Layout, values: Sequence[object], faults: Faults) -> None:
     places = {name: index for name, index, _ in layout.fields}
     said = {column for column, _, _ in faults}
-    if any(layout.names[places[name]] in said for name in ("prompt", "template") if name in places):
+    asking = ("prompt", "template", "turns")
+    if any(layout.names[places[name]] in said for name in asking if name in places):
         return  # there is one, and what is wrong with it is said already
     columns = [index for name, index, _ in layout.fields if name == "prompt"]
     given = [index for index in columns if values[index] is not None]

@@ -9,9 +9,14 @@ from darkroom_manifests.layout import Layout
 from darkroom_manifests.problem import Code, Fault, quote
 
 EMPTY: Final = Fault(Code.PROMPT_EMPTY, "The prompt is empty.", "Say what the picture shows.")
-BOTH: Final = Fault(
-    Code.PROMPT_AND_TEMPLATE, "The row has a prompt and a template.", "Keep one of them."
-)
+
+
+def both(first: str, second: str) -> Fault:
+    """Name two fields that each say what to draw."""
+    named = second if second == "turns" else f"a {second}"
+    return Fault(
+        Code.PROMPT_AND_TEMPLATE, f"The row has a {first} and {named}.", "Keep one of them."
+    )
 
 
 def clash(layout: Layout, field: str, index: int) -> Fault:

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any, Final
 
-from darkroom_manifests import filename, picture
+from darkroom_manifests import asked, filename, picture
 from darkroom_manifests.field import (
     FIELDS,
     N_MAX,
@@ -18,7 +18,7 @@ from darkroom_manifests.field import (
     Field,
 )
 from darkroom_manifests.limits import DEFAULT_LIMITS
-from darkroom_manifests.nested import URI_CHARS
+from darkroom_manifests.nested import TURNS_MAX, URI_CHARS
 from darkroom_manifests.tier import AUTO, Tier
 
 Schema = dict[str, Any]
@@ -37,7 +37,7 @@ def row_schema() -> Schema:
             "tags": _object_of("string", "integer"),
             "vars": _object_of("string", "number", "boolean", "null", "array", "object"),
         },
-        "oneOf": [{"required": ["prompt"]}, {"required": ["template"]}],
+        "oneOf": [{"required": [name]} for name in ("prompt", "template", "turns")],
     }
 
 
@@ -54,6 +54,8 @@ def _shapes() -> dict[str, Schema]:
         "id": {"type": ["string", "integer"], "minLength": 1, "maxLength": filename.ID_CHARS},
         "prompt": prompt,
         "template": {"type": "string", "pattern": f"^{TEMPLATE_NAME}$"},
+        "turns": {"type": "array", "items": prompt, "minItems": 1, "maxItems": TURNS_MAX},
+        "edit_of": {"type": ["string", "integer"], "minLength": 1, "maxLength": filename.ID_CHARS},
         "negative_prompt": prompt,
         "model": {"type": "string", "minLength": 1},
         "tier": {"enum": [*Tier, AUTO]},
@@ -63,6 +65,13 @@ def _shapes() -> dict[str, Schema]:
         "seed": {"type": "integer", "minimum": 0, "maximum": SEED_MAX},
         "temperature": {"type": "number", "minimum": 0, "maximum": TEMPERATURE_MAX},
         "thinking": {"enum": list(THINKING)},
+        "system_instruction": prompt,
+        "safety": {"enum": list(asked.THRESHOLDS)},
+        "person_generation": {"enum": list(asked.PEOPLE)},
+        "output_mime_type": {"enum": list(asked.TYPES)},
+        "compression_quality": {"type": "integer", "minimum": 0, "maximum": asked.QUALITY_MAX},
+        "grounding": {"enum": list(asked.SEARCHES)},
+        "background": {},
         "references": {"type": "array", "items": {"anyOf": [_URI, _REFERENCE]}},
         "output": path,
         "output_dir": path,
