@@ -19,7 +19,6 @@ def upgrade() -> None:
         sa.Column('removed_at', sa.DateTime(timezone=True), nullable=True),
         sa.Column('tier', sa.String(length=24), nullable=True),
         sa.Column('model', sa.Text(), nullable=True),
-        sa.Column('catalog', sa.Text(), nullable=True),
         sa.Column('max_cost_nusd', sa.BigInteger(), nullable=True),
         sa.Column('deliver_within', sa.BigInteger(), nullable=True),
         sa.Column('accept_valid', sa.Boolean(), nullable=False),

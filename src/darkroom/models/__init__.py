@@ -7,17 +7,24 @@ from darkroom.models.account import Account
 from darkroom.models.attempt import Attempt
 from darkroom.models.base import Base, Serial, UtcDateTime
 from darkroom.models.batch import Batch
+from darkroom.models.catalog_entry import CatalogEntry
 from darkroom.models.inbox import Drop, Inbox
 from darkroom.models.job import Job
+from darkroom.models.link import Link
+from darkroom.models.look import Look
+from darkroom.models.notice import Delivery, Notice
 from darkroom.models.rejection import Rejection
 from darkroom.models.render import Render
 from darkroom.models.rest import Rest
 from darkroom.models.schedule import Run, Schedule
+from darkroom.models.signature import Signature
 from darkroom.models.state import (
     AttemptState,
     BatchState,
     CostSource,
+    DeliveryState,
     DropState,
+    Remedy,
     RenderState,
     RunState,
 )
@@ -30,12 +37,19 @@ __all__ = [
     "Base",
     "Batch",
     "BatchState",
+    "CatalogEntry",
     "CostSource",
+    "Delivery",
+    "DeliveryState",
     "Drop",
     "DropState",
     "Inbox",
     "Job",
+    "Link",
+    "Look",
+    "Notice",
     "Rejection",
+    "Remedy",
     "Render",
     "RenderState",
     "Rest",
@@ -43,6 +57,7 @@ __all__ = [
     "RunState",
     "Schedule",
     "Serial",
+    "Signature",
     "UtcDateTime",
     "Worker",
 ]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from darkroom.models.base import Base
+
+STOPPED: Final = "GATE_"
+"""How the finish reason begins where a gate stopped the image; the gate's name follows."""
 
 
 class Attempt(Base):
@@ -68,12 +72,14 @@ class Attempt(Base):
     image_tokens: Mapped[int | None] = mapped_column(Integer)
     text_tokens: Mapped[int | None] = mapped_column(Integer)
     thought_tokens: Mapped[int | None] = mapped_column(Integer)
+    searches: Mapped[int | None] = mapped_column(Integer, doc="billed queries before it drew")
     traffic_type: Mapped[str | None] = mapped_column(Text, doc="the service level that served")
     http_status: Mapped[int | None] = mapped_column(Integer)
     finish_reason: Mapped[str | None] = mapped_column(Text)
     block_reason: Mapped[str | None] = mapped_column(Text)
     message: Mapped[str | None] = mapped_column(Text)
     response_id: Mapped[str | None] = mapped_column(Text)
+    remedy: Mapped[str | None] = mapped_column(String(12), doc="what its request said else")
     resend_rule: Mapped[str | None] = mapped_column(Text, doc="what allowed the next one")
     sent_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]

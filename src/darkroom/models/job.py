@@ -21,6 +21,7 @@ class Job(Base):
     source: Mapped[str | None] = mapped_column(Text)
     manifest_sha256: Mapped[str | None] = mapped_column(String(64))
     idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    catalog: Mapped[str | None] = mapped_column(String(64), doc="whose rows its own are, by id")
     created_at: Mapped[datetime]
     loaded_at: Mapped[datetime | None] = mapped_column(doc="None while rows are still streamed in")
     finished_at: Mapped[datetime | None]
@@ -34,8 +35,12 @@ class Job(Base):
     rows: Mapped[int] = mapped_column(Integer, default=0)
     invalid: Mapped[int] = mapped_column(Integer, default=0)
     unchanged: Mapped[int] = mapped_column(Integer, default=0)
+    shared: Mapped[int] = mapped_column(
+        Integer, default=0, doc="pictures that another row of it asks for, too"
+    )
     likely_nusd: Mapped[int] = mapped_column(default=0, doc="the estimate when submitted")
     held: Mapped[int] = mapped_column(Integer, default=0)
+    waiting: Mapped[int] = mapped_column(Integer, default=0)
     pending: Mapped[int] = mapped_column(Integer, default=0)
     sent: Mapped[int] = mapped_column(Integer, default=0)
     submitted: Mapped[int] = mapped_column(Integer, default=0)
@@ -52,4 +57,4 @@ class Job(Base):
     @property
     def unfinished(self) -> int:
         """How many renders may still change by themselves or by approval."""
-        return self.held + self.pending + self.sent + self.submitted
+        return self.held + self.waiting + self.pending + self.sent + self.submitted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from darkroom.models.base import Base, Serial
@@ -25,6 +25,12 @@ class Render(Base):
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_renders_fingerprint", "fingerprint"),
+        Index(
+            "ix_renders_waiting",
+            "parent_id",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
         Index("ix_renders_job", "job_id", "id"),
         CheckConstraint("charged_nusd >= 0 AND at_risk_nusd >= 0", name="money"),
     )
@@ -37,6 +43,13 @@ class Render(Base):
     variant: Mapped[int] = mapped_column(Integer, doc="1 … n")
     n: Mapped[int] = mapped_column(Integer)
     fingerprint: Mapped[str] = mapped_column(String(32))
+    turn: Mapped[int] = mapped_column(
+        Integer, default=0, doc="1, 2 … of a row of several turns; 0: its last or only one"
+    )
+    edits: Mapped[str | None] = mapped_column(
+        String(32), doc="fingerprint of the picture that it changes"
+    )
+    parent_id: Mapped[int | None] = mapped_column(BigInteger, doc="the render of that picture")
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None] = mapped_column(Text, doc="why it is held, refused or failed")
     message: Mapped[str | None] = mapped_column(Text)
@@ -51,6 +64,7 @@ class Render(Base):
     tries: Mapped[int] = mapped_column(Integer, default=0, doc="attempts used up by failures")
     imageless: Mapped[int] = mapped_column(Integer, default=0, doc="paid answers without image")
     losses: Mapped[int] = mapped_column(Integer, default=0, doc="answers that never came back")
+    remedy: Mapped[str | None] = mapped_column(String(12), doc="what its next request says else")
     reserve_nusd: Mapped[int] = mapped_column(doc="set aside for each attempt")
     max_cost_nusd: Mapped[int | None]
     charged_nusd: Mapped[int] = mapped_column(default=0)

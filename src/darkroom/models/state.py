@@ -10,6 +10,8 @@ class RenderState(StrEnum):
     """Where a render is on its way; design: one state at a time, counted in its job."""
 
     HELD = "held"
+    WAITING = "waiting"
+    """It changes an image that is not there yet."""
     PENDING = "pending"
     SENT = "sent"
     SUBMITTED = "submitted"
@@ -79,7 +81,52 @@ class CostSource(StrEnum):
     """How a charge is known."""
 
     METERED = "metered"
+    """Tokens or images that the provider reported, at Google's price list."""
+    REPORTED = "reported"
+    """The amount that the provider named itself."""
+    LISTED = "listed"
+    """The operator's own price list of a proxy, by the call or by reported tokens."""
     ESTIMATED = "estimated"
+
+
+class Remedy(StrEnum):
+    """What a request says differently than the row did."""
+
+    ONLY_IMAGE = "only-image"
+    """It asks for the image alone: the answer before had none."""
+    JPEG = "jpeg"
+    """Its references are written anew, as JPEG: the prompt was blocked for no named reason."""
+    WITHOUT_1 = "without-1"
+    WITHOUT_2 = "without-2"
+    WITHOUT_3 = "without-3"
+    WITHOUT_4 = "without-4"
+    WITHOUT_5 = "without-5"
+    WITHOUT_6 = "without-6"
+    WITHOUT_7 = "without-7"
+    WITHOUT_8 = "without-8"
+    WITHOUT_9 = "without-9"
+    WITHOUT_10 = "without-10"
+    WITHOUT_11 = "without-11"
+    WITHOUT_12 = "without-12"
+    WITHOUT_13 = "without-13"
+    WITHOUT_14 = "without-14"
+    """It lacks the reference of this number, for the same reason. No model takes more than 14."""
+
+    @property
+    def omitted(self) -> int | None:
+        """The number of the reference that is left out, from 1."""
+        name, _, number = self.value.partition("-")
+        return int(number) if name == "without" else None
+
+
+class DeliveryState(StrEnum):
+    """Where a notice is on its way to one target."""
+
+    PENDING = "pending"
+    """It is to be sent, or to be sent again."""
+    SENT = "sent"
+    GIVEN_UP = "given-up"
+    """The target wants no more, or did not take it however often it was sent."""
 
 
 class RunState(StrEnum):
