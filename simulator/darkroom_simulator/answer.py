@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from darkroom_simulator import bill
+from darkroom_simulator import bill, grounding
 from darkroom_simulator.ask import Ask
 from darkroom_simulator.bill import Usage
 from darkroom_simulator.catalog import Platform
 from darkroom_simulator.faults import Faults, Name
+from darkroom_simulator.signature import sign
 
 MARK = "~the picture goes here~"
 PROSE = "Here is the picture you asked for."
@@ -27,6 +28,7 @@ FINISHED = {
     Name.NO_IMAGE: "NO_IMAGE",
     Name.IMAGE_OTHER: "IMAGE_OTHER",
     Name.MAX_TOKENS: "MAX_TOKENS",
+    Name.MALFORMED: "MALFORMED_RESPONSE",
     Name.TEXT_ONLY: "STOP",
     Name.EMPTY: "STOP",
     Name.ONLY_THOUGHT: "STOP",
@@ -39,12 +41,16 @@ SAID = {
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a 200 holds. `pictures` counts the image parts, thought images included."""
+    """What a 200 holds. `pictures` counts the image parts, thought images included.
 
-    body: dict[str, Any]
+    `hosted` names pictures of which the body tells only the address.
+    """
+
+    body: Any
     usage: Usage
     images: int
     pictures: int
+    hosted: tuple[str, ...] = ()
 
     def pieces(self, pictures: Sequence[bytes]) -> list[bytes]:
         """Write the JSON, with each picture's base64 where it belongs, copying none of them."""
@@ -67,7 +73,7 @@ def compose(ask: Ask, faults: Faults) -> Answer:
     body = heading(ask)
     if Name.NO_USAGE not in faults:
         body["usageMetadata"] = bill.metadata(usage, ask.target)
-    body |= verdict(parts, faults)
+    body |= verdict(ask, parts, faults)
     return Answer(body, usage, images, pictures)
 
 
@@ -79,7 +85,7 @@ def heading(ask: Ask) -> dict[str, Any]:
     return heading
 
 
-def verdict(parts: list[dict[str, Any]], faults: Faults) -> dict[str, Any]:
+def verdict(ask: Ask, parts: list[dict[str, Any]], faults: Faults) -> dict[str, Any]:
     """Write the candidate, or the reason why there is none."""
     if Name.BLOCK in faults:
         reason = faults[Name.BLOCK].argument or "PROHIBITED_CONTENT"
@@ -91,7 +97,11 @@ def verdict(parts: list[dict[str, Any]], faults: Faults) -> dict[str, Any]:
     if parts or cause is Name.EMPTY:
         candidate["content"] = {"role": "model", **({"parts": parts} if parts else {})}
     if cause in SAID:
-        candidate["finishMessage"] = SAID[cause]
+        code = faults[cause].argument
+        candidate["finishMessage"] = SAID[cause] + (f" Support codes: {code}" if code else "")
+    if ask.searches:
+        found = grounding.queries(ask.prompt, ask.searches)
+        candidate["groundingMetadata"] = grounding.metadata(found)
     return {"candidates": [candidate]}
 
 
@@ -120,4 +130,6 @@ def image_part(ask: Ask, faults: Faults) -> dict[str, Any]:
     mime = ask.mime
     if Name.WRONG_MIME in faults:
         mime = "image/png" if mime == "image/jpeg" else "image/jpeg"
-    return {"inlineData": {"mimeType": mime, "data": MARK}}
+    part = {"inlineData": {"mimeType": mime, "data": MARK}}
+    signature = sign(ask.target.model, ask.prompt)
+    return part if signature is None else {**part, "thoughtSignature": signature}

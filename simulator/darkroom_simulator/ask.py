@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from darkroom_simulator.catalog import Catalog, Model, Platform, Service
 from darkroom_simulator.fields import Wrong
+from darkroom_simulator.grounding import searched, tools_refused
 from darkroom_simulator.problem import Problem, invalid
-from darkroom_simulator.reference import followed, image_refused, is_image
+from darkroom_simulator.reference import followed, hashes_of, image_refused, is_image
 from darkroom_simulator.schema import REQUESTS
+from darkroom_simulator.signature import signed_in, turns_refused
+from darkroom_simulator.target import Target
+from darkroom_simulator.told import labelled, told
 
 OUTPUT_TYPES = frozenset({"image/png", "image/jpeg"})
 FLEX_BODY = 20_000_000  # bytes; Google, Agent Platform, Flex PayGo, 2026-10
@@ -23,24 +27,13 @@ VERTEX_512 = frozenset({"512p", "512P", "512px", "512PX"})
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a request goes: the platform, its location, the model by the name used, the level."""
-
-    platform: Platform
-    location: str
-    name: str
-    model: Model
-    service: Service
-
-    @property
-    def regional(self) -> bool:
-        """Vertex outside `global`: Google adds 10 % there since July 2026."""
-        return self.platform is Platform.VERTEX and self.location != "global"
-
-
-@dataclass(frozen=True, slots=True)
 class Ask:
-    """One accepted request. `width` and `height` are pixels; `thinking` is "" without any."""
+    """One accepted request. `width` and `height` are pixels; `thinking` is "" without any.
+
+    `predict` is asked for `count` pictures, and `tells_why` for a reason in place of filtered ones.
+    `searches` is what may be searched; `told` is what was said beside it all, for the ledger.
+    Of `turns` the earlier ones hold so many characters, and `signed` parts of the model's own.
+    """
 
     target: Target
     prompt: str
@@ -54,6 +47,15 @@ class Ask:
     shows_thoughts: bool
     wants_text: bool
     seed: int | None
+    count: int = 1
+    tells_why: bool = True
+    reference_sha256: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    told: dict[str, str] = field(default_factory=dict)
+    earlier_chars: int = 0
+    turns: int = 1
+    signed: int = 0
+    files: tuple[str, ...] = ()
 
 
 def read(body: bytes, target: Target, catalog: Catalog) -> Ask | Problem:
@@ -85,8 +87,10 @@ def refused(request: dict[str, Any], target: Target, catalog: Catalog) -> Proble
     sentence = (
         service_refused(target)
         or contents_refused(request, target)
+        or tools_refused(request, target)
         or config_refused(config, target)
         or thinking_refused(config.get("thinkingConfig", {}), target.model)
+        or turns_refused(request["contents"], level_of(config, target.model))
         or picture_refused(config.get("imageConfig", {}), target, catalog)
     )
     return invalid(sentence) if sentence else None
@@ -178,21 +182,35 @@ def accepted(request: dict[str, Any], target: Target, catalog: Catalog) -> Ask:
     ratio = image.get("aspectRatio") or followed(parts, ratios)
     size = size_of(image, target.platform)
     width, height = ratios[ratio][size]
-    default = target.model.thinking[0] if target.model.thinking else ""
+    prompt = prompt_of(request["contents"])
+    said = sum(len(part.get("text", "")) for part in parts)
     return Ask(
         target=target,
-        prompt=prompt_of(request["contents"]),
+        prompt=prompt,
         references=sum(map(is_image, parts)),
         ratio=ratio,
         size=size,
         width=width,
         height=height,
         mime=image.get("imageOutputOptions", {}).get("mimeType", target.model.mime),
-        thinking=thinking.get("thinkingLevel", default),
+        thinking=level_of(config, target.model),
         shows_thoughts=thinking.get("includeThoughts", False),
         wants_text="TEXT" in config.get("responseModalities", ("TEXT", "IMAGE")),
         seed=config.get("seed"),
+        reference_sha256=hashes_of(parts),
+        searches=searched(request),
+        told=told(request) | ({} if target.service is Service.BATCH else labelled(request)),
+        earlier_chars=max(said - len(prompt), 0),
+        turns=sum(content.get("role", "user") == "user" for content in request["contents"]),
+        signed=signed_in(request["contents"]),
+        files=tuple(part["fileData"].get("fileUri", "") for part in parts if "fileData" in part),
     )
+
+
+def level_of(config: dict[str, Any], model: Model) -> str:
+    """Name the level of thinking; nothing for a model that does not."""
+    default = model.thinking[0] if model.thinking else ""
+    return str(config.get("thinkingConfig", {}).get("thinkingLevel", default))
 
 
 def prompt_of(contents: list[dict[str, Any]]) -> str:

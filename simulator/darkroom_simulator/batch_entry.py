@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from darkroom_simulator.ask import Ask, Target, understand
+from darkroom_simulator.ask import Ask, understand
 from darkroom_simulator.catalog import Catalog
 from darkroom_simulator.problem import Problem, invalid
 from darkroom_simulator.storage import Store
+from darkroom_simulator.target import Target
 
 ROLES = ("user", "model")
 MOST_LABELS = 64  # and this many characters less one in each; Google, Vertex, custom labels

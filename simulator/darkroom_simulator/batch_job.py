@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom_simulator.ask import Target
 from darkroom_simulator.batch_fault import BatchRule, Mishap, Subject
 from darkroom_simulator.batch_lines import Lines
 from darkroom_simulator.batch_plan import Plan
 from darkroom_simulator.batch_state import State
 from darkroom_simulator.catalog import Platform
 from darkroom_simulator.intake import Intake
+from darkroom_simulator.target import Target
 
 DAY = 86_400.0
 # Seconds from creation in which AI Studio's jobs must be over; Google, Gemini API, batch

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from darkroom_simulator.ask import Target
 from darkroom_simulator.batch_entry import Entry, listed
 from darkroom_simulator.catalog import Platform
 from darkroom_simulator.problem import RPC, Problem
+from darkroom_simulator.target import Target
 
 # What a part of Vertex's echo always shows, null where it is not set; Google, batch inference
 ONE_OF = ("fileData", "inlineData", "text")

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from darkroom_simulator.ask import Target
 from darkroom_simulator.batch_fault import BatchRule, Mishap, Subject
 from darkroom_simulator.batch_job import Job
 from darkroom_simulator.batches import Batches
@@ -22,6 +21,7 @@ from darkroom_simulator.lock import locked
 from darkroom_simulator.paging import paged
 from darkroom_simulator.problem import JSON, Problem, invalid
 from darkroom_simulator.refusal import UNAVAILABLE, Refused, Torn
+from darkroom_simulator.target import Target
 from darkroom_simulator.wire import reset
 
 BATCHES = web.AppKey("batches", Batches)

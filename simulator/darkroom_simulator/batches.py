@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darkroom_simulator.ask import Target
 from darkroom_simulator.batch_clock import Clock
 from darkroom_simulator.batch_fault import DOWNLOADS, BatchRule, BatchScript, Mishap, Subject
 from darkroom_simulator.batch_job import Job, stamp
@@ -22,6 +21,7 @@ from darkroom_simulator.files import Files, random_word
 from darkroom_simulator.problem import Problem, not_now
 from darkroom_simulator.simulator import Simulator
 from darkroom_simulator.storage import Store
+from darkroom_simulator.target import Target
 
 MOST_OPEN = 100  # on AI Studio; Google, Gemini API, rate limits
 MOMENT = 0.002

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
-from darkroom_simulator.ask import Ask, Target
-from darkroom_simulator.catalog import Platform, Service
+from darkroom_simulator.ask import Ask
+from darkroom_simulator.catalog import Platform, Price, Service
+from darkroom_simulator.grounding import queries
+from darkroom_simulator.target import Target
 
 CHARACTERS_A_TOKEN = 4
 # Fewest and most thinking tokens by level, from published samples of 100 to 900.
@@ -24,13 +26,17 @@ TRAFFIC = {
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens of one request. `text` is prose in the answer, beside thoughts and image."""
+    """Tokens of one request, and the queries of its searches, which are billed beside them.
+
+    `text` is prose in the answer, beside thoughts and image.
+    """
 
     prompt_text: int = 0
     prompt_image: int = 0
     thoughts: int = 0
     text: int = 0
     image: int = 0
+    searches: int = 0
 
     @property
     def prompt(self) -> int:
@@ -48,22 +54,24 @@ def measure(ask: Ask, *, images: int, texts: int) -> Usage:
     low, high = THINKING[ask.thinking]
     chance = zlib.crc32(ask.prompt.encode("utf-8", "surrogatepass"))
     return Usage(
-        prompt_text=-(-len(ask.prompt) // CHARACTERS_A_TOKEN),
+        prompt_text=-(-(len(ask.prompt) + ask.earlier_chars) // CHARACTERS_A_TOKEN),
         prompt_image=ask.references * ask.target.model.input_image_tokens,
         thoughts=low + chance % (high - low + 1),
         text=texts,
         image=images * ask.target.model.image_tokens[ask.size],
+        searches=sum(map(len, queries(ask.prompt, ask.searches).values())),
     )
 
 
-def cost(usage: Usage, target: Target) -> int:
+def cost(usage: Usage, images: int, target: Target) -> int:
     """Price it in nano-dollars by the level's list; a Vertex region adds 10 %, rounded up."""
-    if target.service is Service.PROVISIONED:
-        return 0  # bought ahead, by the week
+    if target.service is Service.PROVISIONED:  # bought ahead, by the week
+        return usage.searches * Price().search
     price = target.model.prices[target.service]
-    total = usage.prompt * price.prompt + usage.image * price.image
+    total = usage.prompt * price.prompt + usage.image * price.image + images * price.each
     total += (usage.text + usage.thoughts) * price.text
-    return -(-total * 11 // 10) if target.regional else total
+    tokens = -(-total * 11 // 10) if target.regional else total
+    return tokens + usage.searches * price.search
 
 
 def metadata(usage: Usage, target: Target) -> dict[str, Any]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from darkroom_simulator.catalog import Platform, Service
+from darkroom_simulator.catalog import Method, Platform, Service
 from darkroom_simulator.faults import Faults
 from darkroom_simulator.problem import JSON
 
 TYPE = "x-vertex-ai-llm-request-type"
 SHARED_TYPE = "x-vertex-ai-llm-shared-request-type"
-TOLD = (TYPE, SHARED_TYPE, "x-server-timeout")
+TOLD = (TYPE, SHARED_TYPE, "x-server-timeout", "idempotency-key")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One generateContent call as it came in. Header names are in lower case.
+    """One call of a model as it came in. Header names are in lower case.
 
     A line of a batch is a call too: `batch` is the name of its batch.
     """
@@ -27,13 +27,14 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     batch: str = ""
+    method: Method = Method.GENERATE
 
     @property
     def service(self) -> Service:
         """The level Vertex's headers ask for; AI Studio has it in the body."""
         if self.batch:
             return Service.BATCH
-        if self.platform is Platform.AISTUDIO:
+        if self.platform is not Platform.VERTEX:
             return Service.STANDARD
         if self.headers.get(TYPE) == "dedicated":
             return Service.PROVISIONED
@@ -47,7 +48,7 @@ class Call:
 
     @property
     def told(self) -> dict[str, str]:
-        """The headers that choose a service level and a deadline."""
+        """The headers that choose a service level and a deadline, or name an attempt."""
         return {name: self.headers[name] for name in TOLD if name in self.headers}
 
 

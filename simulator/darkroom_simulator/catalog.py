@@ -10,10 +10,11 @@ import msgspec
 
 
 class Platform(StrEnum):
-    """Which of Google's two doors a request came through."""
+    """Which of Google's two doors a request came through, or that of a proxy."""
 
     AISTUDIO = "aistudio"
     VERTEX = "vertex"
+    PROXY = "proxy"
 
 
 class Service(StrEnum):
@@ -26,12 +27,32 @@ class Service(StrEnum):
     BATCH = "batch"
 
 
-class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nano-dollars per token; thinking is billed as text."""
+class Method(StrEnum):
+    """The method of the API that a model answers to; a proxy has three more for the first."""
 
-    prompt: int
-    text: int
-    image: int
+    GENERATE = "generateContent"
+    PREDICT = "predict"
+    IMAGES = "images.generations"
+    EDITS = "images.edits"
+    CHAT = "chat.completions"
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether it is spoken in OpenAI's words."""
+        return self in {Method.IMAGES, Method.EDITS, Method.CHAT}
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nano-dollars per token; thinking is billed as text. `each` is the price of a picture.
+
+    `search` is that of a query.
+    """
+
+    prompt: int = 0
+    text: int = 0
+    image: int = 0
+    each: int = 0
+    search: int = 14_000_000  # Google, Gemini API, Pricing, 2026-10: $14 per 1,000, Gemini 3
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +60,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `thinking` names the levels offered, the default first. `refuses` names request fields that
     other models take and this one answers with 400. `studio_services` are the levels of AI Studio,
-    beside batch; Vertex sells every level that has a price.
+    beside batch; Vertex sells every level that has a price. `searches` are what can be searched.
     """
 
     name: str
@@ -49,6 +70,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input_image_tokens: int
     max_references: int
     prices: dict[Service, Price]
+    method: Method = Method.GENERATE
     aliases: tuple[str, ...] = ()
     thinking: tuple[str, ...] = ()
     refuses: frozenset[str] = frozenset()
@@ -56,6 +78,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mime: str = "image/jpeg"
     studio_services: frozenset[Service] = frozenset({Service.STANDARD})
     retired: dict[str, dt.date] = {}
+    searches: dict[Platform, frozenset[str]] = {}
 
     def sold(self, service: Service, platform: Platform) -> bool:
         """Tell whether a platform serves this model at that level."""

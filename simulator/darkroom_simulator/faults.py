@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Self
 
 import msgspec
 
-from darkroom_simulator.ask import Target
 from darkroom_simulator.catalog import Platform
 from darkroom_simulator.problem import Problem, quota_failure, retry_info
+from darkroom_simulator.target import Target
 
 MAGIC = re.compile(r"\[\[sim:([^\]]*)\]\]")
 SPELLING = re.compile(r"(?P<name>[a-z0-9-]+?)(?P<once>-once)?(?:=(?P<argument>.*))?")
@@ -35,6 +35,8 @@ class Name(StrEnum):
     PROHIBITED = "prohibited"
     RECITATION = "recitation"
     BLOCK = "block"
+    BAD_REFERENCE = "bad-reference"
+    MALFORMED = "malformed"
     TEXT_ONLY = "text-only"
     NO_IMAGE = "no-image"
     IMAGE_OTHER = "image-other"
@@ -46,6 +48,8 @@ class Name(StrEnum):
     TWO_IMAGES = "two-images"
     WRONG_SIZE = "wrong-size"
     WRONG_MIME = "wrong-mime"
+    BLANK = "blank"
+    SAME = "same"
     CORRUPT = "corrupt"
     TRUNCATED_IMAGE = "truncated-image"
     BAD_BASE64 = "bad-base64"
@@ -62,6 +66,13 @@ class Name(StrEnum):
     DROP_BEFORE = "drop-before"
     DROP_AFTER = "drop-after"
     RESET = "reset"
+    MOVED = "302"
+    SHAPE = "shape"
+    HOSTED = "hosted"
+    COST = "cost"
+    HIDDEN_ERROR = "error-200"
+    EMPTY_LIST = "empty-list"
+    LONG_TEXT = "long-text"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -92,12 +103,22 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 Faults = Mapping[Name, Fault]
-TIMED = frozenset({Name.THROTTLED, Name.SLOW, Name.DRIP})
+TIMED = frozenset({Name.THROTTLED, Name.SLOW, Name.DRIP, Name.LONG_TEXT})
 
 
 def spoken(prompt: str) -> list[Fault]:
     """Read the magic words of a prompt, `[[sim:refuse]]`; raise ValueError on an unknown one."""
     return [Fault.parse(word) for word in MAGIC.findall(prompt)]
+
+
+def looked_at(met: dict[Name, Fault], hashes: Iterable[str]) -> Faults:
+    """Block for no named reason where an image came along that is called bad by its hash."""
+    bad = met.pop(Name.BAD_REFERENCE, None)
+    if bad is not None and any(
+        sha256.startswith(tuple(bad.argument.split(","))) for sha256 in hashes
+    ):
+        met[Name.BLOCK] = Fault(Name.BLOCK, "OTHER")
+    return met
 
 
 def plain(prompt: str) -> str:
@@ -148,6 +169,12 @@ def failing(code: int, message: str, *, html: bool = False) -> Callable[[Fault, 
     return lambda fault, _: Problem(code, message, fault.name, html=html)
 
 
+def hidden(fault: Fault, _: Target) -> Problem:
+    """Answer an error as if all were well, as relays do."""
+    message = "The upstream channel failed."
+    return Problem(200, message, fault.name, hidden_code=fault.argument or "channel:no_response")
+
+
 CREDITS = "Your prepayment credits are depleted. Please go to AI Studio to manage your billing."
 BOUGHT = "Too many requests. Exceeded the Provisioned Throughput."
 SPEND = "You exceeded your spend-based rate limit (rolling 10 minutes). Please retry later."
@@ -160,6 +187,8 @@ ERRORS: dict[Name, Callable[[Fault, Target], Problem]] = {
     Name.NO_CREDIT: failing(402, CREDITS),
     Name.INTERNAL: failing(500, "An internal error has occurred. Please retry."),
     Name.OVERLOADED: failing(503, "The model is overloaded. Please try again later."),
+    Name.MOVED: failing(302, "", html=True),
+    Name.HIDDEN_ERROR: hidden,
     Name.BAD_GATEWAY: failing(502, "", html=True),
     Name.DEADLINE: failing(504, "Deadline expired before operation could complete."),
 }

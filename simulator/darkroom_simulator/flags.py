@@ -22,6 +22,7 @@ class Flags:
     """How the simulator is to run. `latency` is the shortest and longest wait in seconds.
 
     So are `batch_queue` and `batch_run`, in batch time: `batch_speed` of its seconds are one.
+    `per_call` is in nano-dollars; 0: the proxy bills tokens.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +40,7 @@ class Flags:
     format: Literal["jpeg", "png"] | None = None
     gzip: bool = False
     strict_retirement: bool = False
+    per_call: int = 0
     buckets: Path | None = None
     batch_queue: tuple[float, float] = (0.0, 0.0)
     batch_run: tuple[float, float] = (0.0, 1.0)
@@ -75,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     add("--format", choices=("jpeg", "png"), help="answer in this format, whatever is asked")
     add("--gzip", action="store_true", help="compress for clients that accept it")
     add("--strict-retirement", action="store_true", help="404 for models Google switched off")
+    add("--per-call", type=dollars, default=0, help="what the proxy bills for each answer")
     add("--buckets", type=Path, help="serve object storage: each folder in here is a bucket")
     add("--batch-queue", type=span, default=(0.0, 0.0), help="seconds a batch waits, as 1 or 0-2")
     add("--batch-run", type=span, default=(0.0, 1.0), help="seconds a batch runs, as 1 or 0-2")
@@ -104,6 +107,11 @@ def speed(text: str) -> float:
     if not 0 < factor < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is no speed")
     return factor
+
+
+def dollars(text: str) -> int:
+    """Read an amount; in nano-dollars."""
+    return round(float(text) * 1_000_000_000)
 
 
 def span(text: str) -> tuple[float, float]:

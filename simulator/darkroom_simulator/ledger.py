@@ -19,7 +19,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
     `status` is the HTTP status meant, 0 if the connection was cut instead.
     `service` is the level that served, or was asked for where nothing did. `headers` are those
-    that choose a level and a deadline, as they came.
+    that choose a level and a deadline, as they came. `references` are the sha256 of images
+    that came within the request, which had so many `turns` and parts with thought signatures.
+    `told` is what it said beside prompt and shape.
     """
 
     seq: int
@@ -36,6 +38,10 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     usage: Usage | None = None
     batch: str = ""
     headers: dict[str, str] = {}
+    references: tuple[str, ...] = ()
+    told: dict[str, str] = {}
+    turns: int = 1
+    signed: int = 0
 
 
 class Ledger:

@@ -1,4 +1,4 @@
-"""The lock on the door: AI Studio's API keys and Vertex's tokens."""
+"""The lock on the door: AI Studio's API keys, Vertex's tokens and a proxy's keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from darkroom_simulator.problem import Problem, error_info
 
 def locked(call: Call, keys: AbstractSet[str]) -> Problem | None:
     """Say why a call may not come in; without `keys` any key will do, as any token does."""
+    if call.platform is Platform.PROXY:
+        return no_bearer(call, keys)
     return no_token(call) if call.platform is Platform.VERTEX else no_key(call, keys)
+
+
+def no_bearer(call: Call, keys: AbstractSet[str]) -> Problem | None:
+    """Check the key of a proxy."""
+    scheme, _, key = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key and not (keys and key not in keys):
+        return None
+    return Problem(401, "Incorrect API key provided.", "denied")
 
 
 def no_token(call: Call) -> Problem | None:

@@ -35,10 +35,13 @@ class Picture:
     mime: str
     seed: int
     least_bytes: int = 0
+    is_blank: bool = False
 
 
 def draw(picture: Picture) -> bytes:
     """Draw a picture and encode it."""
+    if picture.is_blank:
+        return encode(Image.new("RGB", (picture.width, picture.height)), picture.mime)
     image = scene(picture)
     card(image, picture)
     encoded = encode(image, picture.mime)

@@ -43,7 +43,8 @@ RPC = {
 class Problem(msgspec.Struct, frozen=True):
     """An answer that is an error, ready to be sent. `outcome` is its word in the ledger.
 
-    `status` is Google's word for the code, where it is not the usual one.
+    `status` is Google's word for the code, where it is not the usual one. `hidden_code` is the
+    code that the body names while the status says that all is well.
     """
 
     code: int
@@ -52,11 +53,12 @@ class Problem(msgspec.Struct, frozen=True):
     details: tuple[dict[str, Any], ...] = ()
     html: bool = False
     status: str = ""
+    hidden_code: str = ""
 
     @property
     def word(self) -> str:
         """Google's word for the code."""
-        return self.status or STATUS[self.code]
+        return self.status or STATUS.get(self.code, "UNKNOWN")
 
     @property
     def text(self) -> str:
@@ -69,10 +71,16 @@ class Problem(msgspec.Struct, frozen=True):
         return page(self.code) if self.html else self.json
 
     @property
+    def told(self) -> int | str:
+        """The code in the body."""
+        hidden = self.hidden_code
+        return int(hidden) if hidden.isdecimal() else hidden or self.code
+
+    @property
     def json(self) -> bytes:
         """Google's JSON, whatever goes over the wire."""
         error: dict[str, Any] = {
-            "code": self.code,
+            "code": self.told,
             "message": self.text,
             "status": self.word,
         }

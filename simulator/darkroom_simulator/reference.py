@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 from collections.abc import Iterable
@@ -27,6 +28,12 @@ def image_refused(part: dict[str, Any]) -> str | None:
     if len(media.get("data", b"")) > INLINE_LIMIT:
         return "The image is larger than the inline limit of 7 MB."
     return None
+
+
+def hashes_of(parts: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Name the images that came within a request by their bytes, in their order."""
+    datas = [part["inlineData"].get("data", b"") for part in parts if "inlineData" in part]
+    return tuple(hashlib.sha256(data).hexdigest() for data in datas)
 
 
 def followed(parts: Iterable[dict[str, Any]], ratios: Iterable[str]) -> str:

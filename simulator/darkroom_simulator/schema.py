@@ -18,6 +18,7 @@ from darkroom_simulator.fields import (
     Message,
     Repeated,
 )
+from darkroom_simulator.grounding import tools
 
 MODALITIES = frozenset({"TEXT", "IMAGE", "AUDIO", "VIDEO"})
 LEVELS = frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"})
@@ -100,15 +101,17 @@ REQUEST = Message(
         "safetySettings": Repeated(SAFETY),
         "generationConfig": CONFIG,
         "labels": LABELS,
-        "tools": Repeated(Message({"googleSearch": ANYTHING})),
+        "tools": tools(Platform.AISTUDIO),
         "cachedContent": STRING,
     }
 )
 REQUESTS = {
+    Platform.PROXY: REQUEST,
     Platform.AISTUDIO: REQUEST.having(serviceTier=Choice("ServiceTier", SERVICES)),
     # The service level of Vertex is a header; serviceTier in the body is no field there.
     Platform.VERTEX: REQUEST.having(
         generationConfig=CONFIG.having(imageConfig=VERTEX_IMAGE),
         outputConfig=Message({"outputUriPrefix": STRING}),
+        tools=tools(Platform.VERTEX),
     ),
 }

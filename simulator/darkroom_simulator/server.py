@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,18 +21,22 @@ from darkroom_simulator import (
     batch_wire,
     file_wire,
     generate,
+    openai,
     storage_wire,
 )
 from darkroom_simulator.batches import Batches
 from darkroom_simulator.file_upload import FileSessions
 from darkroom_simulator.files import Files
 from darkroom_simulator.flags import Flags
+from darkroom_simulator.pointed import Pointed
 from darkroom_simulator.simulator import Simulator
 from darkroom_simulator.storage import Store
 from darkroom_simulator.storage_fault import StorageScript
 
 LARGEST_REQUEST = 100 << 20  # AI Studio's inline limit since January 2026; Google, changelog
 GRACE = 2.0  # seconds that answers under way get at the end
+BACKLOG = 4096
+SEND_BUFFER = 64 << 10
 LOOK = 0.5  # seconds between looks for the parent, where no file descriptor can be had
 
 
@@ -64,13 +69,25 @@ async def listening(flags: Flags) -> AsyncIterator[str]:
     runner = web.AppRunner(application(simulator), access_log=None, shutdown_timeout=GRACE)
     try:
         await runner.setup()
-        site = web.TCPSite(runner, flags.host, flags.port, backlog=4096)
-        await site.start()
+        await web.SockSite(runner, bound(flags.host, flags.port), backlog=BACKLOG).start()
         host = f"[{flags.host}]" if ":" in flags.host else flags.host
         yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
         simulator.close()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Bind a socket whose connections keep little of an answer; they inherit its buffer's size.
+
+    The client's kernel is ours, too: the answers of thousands of connections that are not read yet
+    would fill what it has for all sockets together, and then it drops packets for minutes.
+    """
+    made = socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+    )
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return made
 
 
 def application(simulator: Simulator) -> web.Application:
@@ -80,10 +97,11 @@ def application(simulator: Simulator) -> web.Application:
     script = StorageScript(simulator.flags.scenario.storage, simulator.flags.scenario.seed)
     store = app[storage_wire.STORE] = Store(simulator.flags.buckets, script, simulator.scratch)
     files = Files(simulator.scratch)
+    simulator.pointed = Pointed(files, store)
     app[file_wire.SESSIONS] = FileSessions(files)
     batches = app[batch_wire.BATCHES] = Batches(simulator, store, files)
     app.on_cleanup.append(lambda _: batches.close())
-    for api in (generate, batch_studio, batch_vertex, file_wire, storage_wire, admin):
+    for api in (openai, generate, batch_studio, batch_vertex, file_wire, storage_wire, admin):
         app.add_routes(api.routes())
     return app
 

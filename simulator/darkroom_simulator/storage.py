@@ -22,6 +22,7 @@ from darkroom_simulator.storage_shelf import Shelf
 from darkroom_simulator.storage_upload import Sessions, Upload
 
 MOST_LISTED = 1_000
+_PIECE = 1 << 20
 
 
 class Store:
@@ -85,15 +86,32 @@ class Store:
         """Delete an object under the query's preconditions."""
         self.shelf.delete(self.find(bucket, name, query))
 
+    def rewrite(
+        self, source: tuple[str, str], target: tuple[str, str], query: Mapping[str, str]
+    ) -> Object:
+        """Copy an object, metadata and all, under the query's preconditions."""
+        generation = query.get("sourceGeneration")
+        found = self.find(*source, {} if generation is None else {"generation": generation})
+        self.require(target[0])
+        _hold(self.shelf.find(*target), query.get("ifGenerationMatch"))
+        data = Intake(self.scratch.path())
+        with self.shelf.file(found).open("rb") as file:
+            for piece in iter(lambda: file.read(_PIECE), b""):
+                data.write(piece)
+        key = query.get("destinationKmsKeyName") or found.kms_key
+        wanted = Wanted(metadata=found.metadata, kms_key_name=key)
+        return self.shelf.create(*target, wanted, data, found.content_type)
+
     def listing(self, bucket: str, query: Mapping[str, str], origin: str) -> dict[str, Any]:
         """Return a page of a listing, with links that begin with `origin`."""
         self.require(bucket)
         after = base64.urlsafe_b64decode(query.get("pageToken", "")).decode()
         most = min(int(query.get("maxResults", MOST_LISTED)), MOST_LISTED)
+        prefix, delimiter = query.get("prefix", ""), query.get("delimiter")
         found = [
             each
-            for each in self.shelf.listing(bucket, query.get("prefix", ""))
-            if each.name > after
+            for each in self.shelf.listing(bucket, prefix)
+            if each.name > after and not _is_deeper(each.name, prefix, delimiter)
         ]
         page: dict[str, Any] = {"kind": "storage#objects"}
         if found:
@@ -102,6 +120,11 @@ class Store:
             token = base64.urlsafe_b64encode(found[most - 1].name.encode())
             page["nextPageToken"] = token.decode()
         return page
+
+
+def _is_deeper(name: str, prefix: str, delimiter: str | None) -> bool:
+    """Whether a name has the delimiter after the prefix: it is one of the folders there."""
+    return bool(delimiter) and str(delimiter) in name.removeprefix(prefix)
 
 
 def _hold(found: Object | None, generation_match: str | None) -> None:

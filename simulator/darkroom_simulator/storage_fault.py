@@ -18,6 +18,7 @@ class Deed(StrEnum):
     READ = "read"
     LIST = "list"
     DELETE = "delete"
+    COPY = "copy"
 
 
 class Harm(StrEnum):

@@ -29,7 +29,8 @@ STORE: web.AppKey[Store] = web.AppKey("store", Store)
 ALWAYS = frozenset({"prettyPrint", "fields", "userProject", "projection", "alt"})
 UPLOAD = frozenset({"uploadType", "name", "ifGenerationMatch", "kmsKeyName", "upload_id"})
 ONE = frozenset({"generation", "ifGenerationMatch"})
-MANY = frozenset({"prefix", "maxResults", "pageToken"})
+MANY = frozenset({"prefix", "maxResults", "pageToken", "delimiter"})
+REWRITE = frozenset({"sourceGeneration", "ifGenerationMatch", "destinationKmsKeyName"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,6 +41,9 @@ def routes() -> list[web.RouteDef]:
     return [
         web.post(upload, harmed(Deed.CREATE, UPLOAD, create)),
         web.put(upload, harmed(Deed.CREATE, UPLOAD, resume)),
+        web.post(
+            f"{one}/rewriteTo/b/{{to_bucket}}/o/{{to:.+}}", harmed(Deed.COPY, REWRITE, rewrite)
+        ),
         web.get("/storage/v1/b/{bucket}/o", harmed(Deed.LIST, MANY, listing)),
         web.get(one, harmed(Deed.READ, ONE, read)),
         web.get(f"/download{one}", harmed(Deed.READ, ONE, read)),
@@ -208,6 +212,18 @@ async def listing(request: web.Request) -> web.StreamResponse:
     """Send a page of a listing."""
     bucket, origin = request.match_info["bucket"], str(request.url.origin())
     return answer(request.app[STORE].listing(bucket, request.query, origin))
+
+
+async def rewrite(request: web.Request) -> web.StreamResponse:
+    """Copy an object, whole in one call."""
+    names = request.match_info
+    made = request.app[STORE].rewrite(
+        (names["bucket"], names["name"]), (names["to_bucket"], names["to"]), request.query
+    )
+    size = str(made.size)
+    told = {"kind": "storage#rewriteResponse", "done": True, "objectSize": size}
+    resource = made.resource(str(request.url.origin()))
+    return answer({**told, "totalBytesRewritten": size, "resource": resource})
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
