@@ -15,15 +15,27 @@ from typing import TYPE_CHECKING, Any
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
+    from darkroom.aio import AsyncDarkroom, AsyncJob
     from darkroom.client import Darkroom, Job
     from darkroom.draft import Choices
-    from darkroom.planner import Plan
+    from darkroom.plan import Plan
     from darkroom.report import Result
 
-__all__ = ["Choices", "Darkroom", "DarkroomError", "Job", "Plan", "Result"]
+__all__ = [
+    "AsyncDarkroom",
+    "AsyncJob",
+    "Choices",
+    "Darkroom",
+    "DarkroomError",
+    "Job",
+    "Plan",
+    "Result",
+]
 
 # Loaded at first use: `darkroom --help` must not wait for SQLAlchemy.
 _HOMES = {
+    "AsyncDarkroom": "darkroom.aio",
+    "AsyncJob": "darkroom.aio",
     "Choices": "darkroom.draft",
     "Darkroom": "darkroom.client",
     "Job": "darkroom.client",

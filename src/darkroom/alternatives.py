@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom.registry import Family, Load, Model, Reason, Refusal
 from darkroom.router import Kind, Market, Router
 from darkroom.router.router import AT_ONCE, SOME_DAY
@@ -129,8 +129,16 @@ class _Desk:
             for tier in self._market.served
             if tier in used
             or tier in listed
-            or (is_rehearsal if tier.is_simulated else not tier.is_paid_up)
+            or (self._is_spoken(tier) and self._is_offered(tier, rehearsing=is_rehearsal))
         ]
+
+    def _is_offered(self, tier: Tier, *, rehearsing: bool) -> bool:
+        return rehearsing if tier.is_simulated else not tier.is_paid_up
+
+    def _is_spoken(self, tier: Tier) -> bool:
+        """Whether any of the models speaks the tier's wire: the others have nothing to do there."""
+        models = self._market.registry.models
+        return any(models[kind.ask.model].speaks(tier) for kind in self._loads)
 
     def _models(self) -> list[Model]:
         used = {kind.ask.model for kind in self._loads}

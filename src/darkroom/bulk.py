@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,6 +33,8 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from darkroom.models import Base
 
 T = TypeVar("T")
+
+_MANY: Final = 1_000
 
 Values = Mapping[str, Any]
 """One row, by the names of its columns; all rows of a call have the same ones."""
@@ -69,12 +71,13 @@ def among(
 ) -> ColumnElement[bool]:
     """The condition that a column has one of hundreds of values; a parameter each would be slow."""
     if not _has_arrays(connection):
-        return column.in_(values)
+        is_long = len(values) > _MANY and isinstance(column.type, String)
+        return column.in_(select(table_of(connection, values).c.value) if is_long else values)
     kind = ARRAY(Text() if isinstance(column.type, String) else column.type)
     return column == func.any(bindparam(None, list(values), type_=kind, unique=True))
 
 
-def table_of(connection: Connection, values: Collection[str]) -> TableValuedAlias:
+def table_of(connection: Connection, values: Collection[Any]) -> TableValuedAlias:
     """Thousands of texts as a table with one column, `value`."""
     if _has_arrays(connection):
         given = bindparam(None, list(values), type_=ARRAY(Text()), unique=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
@@ -23,8 +25,10 @@ from darkroom.jobs import load, rests
 from darkroom.jobs.control import APPROVAL
 from darkroom.jobs.load import NewJob
 from darkroom.models import Rest
-from darkroom.planner import Plan, Planner
-from darkroom.registry import Registry
+from darkroom.plan import Plan
+from darkroom.plan_file import PlanFile
+from darkroom.planner import Planner
+from darkroom.price_list import registry_of
 from darkroom.report import (
     Allowance,
     Costs,
@@ -42,6 +46,7 @@ from darkroom.report import (
     worker_states,
 )
 from darkroom.router import Market, Outlook
+from darkroom.selection import Select, Selection, named
 from darkroom.settings import Settings
 from darkroom.source import Source, manifest_of, reading_of
 from darkroom.submission import store
@@ -53,29 +58,39 @@ __all__ = ["Darkroom", "Job"]
 
 
 class Darkroom:
-    """Plans, submits and watches. Cheap to make; safe to make anew in every process."""
+    """Plans, submits and watches. Cheap to make; one may be used by many threads.
+
+    After a fork make a new one: connections cannot be shared.
+    """
 
     def __init__(self, settings: Settings | None = None, **flags: Any) -> None:
         """Take the settings, or load them; `flags` are settings such as `storage_url="out"`."""
         self.settings = settings or load_settings(flags).settings
-        self.registry = Registry.load(self.settings.registry_file)
+        self.registry = registry_of(self.settings)
         self._engine: Engine | None = None
+        self._bell: Celery | None = None
+        self._opening = threading.RLock()
 
     @property
     def database(self) -> Engine:
         """The engine, opened at first use; the embedded database is brought up to date."""
-        if self._engine is None:
-            self._engine = db.open_engine(self.settings.sql_url)
-            if self.settings.database_url is None and db.revision(self._engine) != db.head():
-                db.upgrade(self._engine)
-            db.require_head(self._engine)
-        return self._engine
+        with self._opening:
+            if self._engine is None:
+                engine = db.open_engine(self.settings.sql_url)
+                if self.settings.database_url is None and db.revision(engine) != db.head():
+                    db.upgrade(engine)
+                db.require_head(engine)
+                self._engine = engine
+            return self._engine
 
     def close(self) -> None:
-        """Let go of the database. Jobs go on."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        """Let go of database and broker. Jobs go on."""
+        with self._opening:
+            if self._engine is not None:
+                self._engine.dispose()
+            if self._bell is not None:
+                self._bell.close()
+            self._engine = self._bell = None
 
     def __enter__(self) -> Self:
         return self
@@ -94,29 +109,51 @@ class Darkroom:
         *,
         choices: Choices | None = None,
         again: bool = False,
+        select: Select = Select.MISSING,
         limit: int | None = None,
+        catalog: str | None = None,
+        share: bool = True,
         tell: Callable[[int], None] = lambda _: None,
     ) -> Plan:
         """Say what a manifest would do and cost; nothing is stored or sent, nothing raised for it.
 
-        `again` renders also what is made already; `limit` reads that many good rows only.
+        `again` renders also what is made already, as `Select.ALL` does; `limit` reads that many
+        good rows only. With `catalog` its rows are known by their ids, so that the plan says which
+        are new, changed and removed. Without `share` rows that ask for the same picture each have
+        one of their own. Raises ConfigInvalid for a catalog's name that is none.
         """
+        select = Select.ALL if again else Select(select)
+        selection = Selection(select=select, limit=limit, catalog=named(catalog), share=share)
+        again = select is Select.ALL and catalog is None
         # With `again` the books are not asked, so a manifest can be checked where there are none.
         has_books = self._engine is not None or not again
         seen = self._outlook() if has_books else Outlook(datetime.now(UTC))
         choices = choices or Choices()
-        planner = self._planner(choices, seen, again=again, limit=limit)
+        planner = self._planner(choices, seen, selection)
         return planner.plan(manifest_of(manifest, reading_of(self.settings, choices)), tell)
+
+    def plan_from(self, path: str | Path, tell: Callable[[int], None] = lambda _: None) -> Plan:
+        """Plan anew what a file of `PlanFile.write` says; submitting the plan does exactly that.
+
+        Raises PlanOutdated when manifest, prices or books are others than they were; NotFound,
+        ConfigInvalid.
+        """
+        kept = PlanFile.read(Path(path))
+        choices, reading = kept.as_chosen(), reading_of(self.settings, kept.as_chosen())
+        planner = self._planner(choices, kept.outlook, kept.selection)
+        plan = planner.plan(manifest_of(kept.require_manifest(), reading), tell)
+        kept.require(plan, Market(self.settings, self.registry, Outlook(datetime.now(UTC))))
+        return plan
 
     def drafts(self, plan: Plan) -> Iterator[Draft]:
         """The rows of a plan as they would be asked for, prompts filled; the books play no part."""
-        planner = self._planner(plan.choices, plan.outlook, again=True, limit=plan.limit)
+        planner = self._planner(plan.choices, plan.outlook, _every(plan))
         for chunk in planner.chunks(plan.manifest):
             yield from chunk.drafts
 
     def problems(self, plan: Plan) -> Iterator[Problem]:
         """All that is wrong with a plan's rows, read anew; the plan itself keeps the first."""
-        planner = self._planner(plan.choices, plan.outlook, again=True, limit=plan.limit)
+        planner = self._planner(plan.choices, plan.outlook, _every(plan))
         for chunk in planner.chunks(plan.manifest):
             yield from chunk.errors
 
@@ -127,13 +164,13 @@ class Darkroom:
         with db.reading(self.database) as connection:
             return outlook(connection, self.settings, seen)
 
-    def _planner(
-        self, choices: Choices, seen: Outlook, *, again: bool, limit: int | None
-    ) -> Planner:
-        books = db.open_engine("sqlite://") if again and self._engine is None else self.database
+    def _planner(self, choices: Choices, seen: Outlook, selection: Selection) -> Planner:
+        is_blind = selection.select is Select.ALL and selection.catalog is None
+        asks_nothing = is_blind and self._engine is None
+        books = db.open_engine("sqlite://") if asks_nothing else self.database
         is_patient = self._is_patient(choices)
         market = Market(self.settings, self.registry, seen, is_patient=is_patient)
-        return Planner(books, self.settings, market, choices, again=again, limit=limit)
+        return Planner(books, self.settings, market, choices, selection)
 
     def _is_patient(self, choices: Choices) -> bool:
         """Whether somebody asked for a tier to be chosen: then slow and cheap ones count, too."""
@@ -159,6 +196,9 @@ class Darkroom:
         hold: bool = False,
         mapping: Mapping[str, str] | None = None,
         template: str | TemplateText | None = None,
+        ask: Mapping[str, object] | None = None,
+        catalog: str | None = None,
+        share: bool = True,
         tell: Callable[[int], None] = lambda _: None,
     ) -> Job:
         """Store a manifest's renders and ring for them; from its return on nothing can be lost.
@@ -168,12 +208,21 @@ class Darkroom:
         PlanOutdated. The same `idempotency_key` gives the same job. Without `deliver_by` that of
         the plan's choices counts, or else the earliest of the rows; tiers are chosen as they were
         in the plan. With `hold` nothing is sent or reserved until `Job.approve`, so no consent is
-        needed yet. `mapping` and `template` are those of `Choices`; a plan has its own.
+        needed yet. `mapping`, `template` and `ask` are those of `Choices`, `catalog` and `share`
+        those of `plan`; a plan has its own.
         """
         if idempotency_key is not None and (earlier := self._by_key(idempotency_key)):
             return self.job(earlier)
-        choices = Choices(deliver_by=deliver_by, mapping=dict(mapping or {}), template=template)
-        plan = manifest if isinstance(manifest, Plan) else self.plan(manifest, choices=choices)
+        choices = Choices(
+            deliver_by=deliver_by,
+            mapping=dict(mapping or {}),
+            template=template,
+            ask=dict(ask or {}),
+        )
+        if isinstance(manifest, Plan):
+            plan = manifest
+        else:
+            plan = self.plan(manifest, choices=choices, catalog=catalog, share=share)
         cap_nusd = None if max_cost is None else nano_dollars(max_cost)
         consent |= hold
         require(plan, self.settings, cap_nusd, accept_valid=accept_valid, consent=consent)
@@ -182,6 +231,7 @@ class Darkroom:
             source=plan.manifest.source,
             manifest_sha256=plan.sha256,
             idempotency_key=idempotency_key,
+            catalog=plan.selection.catalog,
             deliver_by=deliver_by or plan.deliver_by,
             priority=priority,
             cap_nusd=cap_nusd,
@@ -189,10 +239,10 @@ class Darkroom:
             storage_url=_absolute(self.settings.storage_url),
             hold=APPROVAL if hold else None,
         )
-        planner = self._planner(plan.choices, plan.outlook, again=plan.again, limit=plan.limit)
+        planner = self._planner(plan.choices, plan.outlook, plan.selection)
         job_id = store(self.database, planner, plan, job, tell)
         self.ring(plan.tiers)
-        return self.job(job_id)
+        return Job(self, job_id)
 
     def _by_key(self, key: str) -> str | None:
         with db.reading(self.database) as connection:
@@ -200,10 +250,13 @@ class Darkroom:
 
     def ring(self, tiers: Sequence[str]) -> None:
         """Tell the fleet; the clock tells it again if the broker is away."""
-        if self.settings.broker_url is None or not tiers:
+        url = self.settings.broker_url
+        if url is None or not tiers:
             return
+        with self._opening:
+            self._bell = bell = self._bell or queue.open_queue(url)
         try:
-            queue.ring(queue.open_queue(self.settings.broker_url), map(Tier, tiers))
+            queue.ring(bell, map(Tier, tiers))
         except OperationalError:
             return
 
@@ -235,7 +288,7 @@ class Darkroom:
         if all(state.is_finished for state in self.jobs()):
             return []
         found: set[str] = set()
-        planner = self._planner(plan.choices, plan.outlook, again=True, limit=plan.limit)
+        planner = self._planner(plan.choices, plan.outlook, _every(plan))
         for chunk in planner.chunks(plan.manifest):
             names = [name for draft in chunk.drafts for name in draft.prints]
             with db.reading(self.database) as connection:
@@ -334,3 +387,8 @@ class Darkroom:
 
 def _absolute(url: str) -> str:
     return url if "://" in url else str(Path(url).absolute())
+
+
+def _every(plan: Plan) -> Selection:
+    """All of a plan's rows, whatever the books have."""
+    return Selection(select=Select.ALL, limit=plan.selection.limit)

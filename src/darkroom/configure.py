@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from pydantic import SecretStr, ValidationError
 
-from darkroom import killpoints, setting_fault
+from darkroom import borrowed, killpoints, setting_fault
 from darkroom.errors import ConfigInvalid
 from darkroom.settings import Settings
 from darkroom.template_folder import require_one_home, template_layers
@@ -87,6 +87,7 @@ def load(
     merged: Layer = {}
     for _, tree in layers:
         _merge(merged, tree)
+    borrowed.filled_in(merged, env, place)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from darkroom.errors import CapTooLow, ConsentNeeded, CredentialsMissing, ManifestRejected
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom.settings import Settings
 from darkroom_manifests.money import NANO, parse_dollars, short_dollars
 from darkroom_manifests.tier import Provider, Tier
@@ -89,6 +89,8 @@ def _how_to(tier: Tier) -> str:
             return "Set GEMINI_API_KEY, or render for free with --tier simulator."
         case Provider.VERTEX:
             return "Set GOOGLE_CLOUD_PROJECT and GOOGLE_APPLICATION_CREDENTIALS."
+        case Provider.PROXY:
+            return "Set DARKROOM_PROXY__BASE_URL and DARKROOM_PROXY__API_KEY."
         case _:
             return "Choose another tier."
 

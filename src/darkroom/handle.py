@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from sqlalchemy import Connection, Engine
 
-from darkroom import db, notebook
+from darkroom import db, live
 from darkroom.consent import Amount, nano_dollars
 from darkroom.errors import StillPending
 from darkroom.export import Exported, Kind, Order, export
@@ -22,19 +23,24 @@ from darkroom.report import (
     Batching,
     Costs,
     JobState,
+    Quarantined,
     Reason,
     Rejected,
     Result,
+    Waste,
+    alike,
     batching,
     costs,
     job_states,
+    quarantined,
     reasons,
     rejections,
     results,
     waits,
+    waste,
 )
 from darkroom.settings import Settings
-from darkroom_manifests.money import short_dollars
+from darkroom.stream import Stream
 from darkroom_manifests.tier import Tier
 
 _POLL_SECONDS: Final = 0.2
@@ -88,6 +94,39 @@ class Job:
         """Its renders in the order of the rows; a failed one is a value, never an exception."""
         return results(self._room.database, self.id, states)
 
+    def stream(
+        self,
+        states: Sequence[RenderState] = (),
+        *,
+        after: datetime | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[Result]:
+        """Its renders as they finish, in any process, rendering here in embedded mode.
+
+        Ends when nothing moves by itself any more. To go on after a restart give `after` the latest
+        `finished_at` that was seen: results of the minute before it may come once more. A render
+        that is tried again comes again. Raises StillPending after `timeout` seconds.
+        """
+        ends = math.inf if timeout is None else time.monotonic() + timeout
+        stream = self.reader(states, after)
+        while True:
+            news = stream.news()
+            yield from news.results
+            if news.is_over:
+                return
+            if news.is_all:
+                self._require_time(ends)
+                self._room.render_here()
+                time.sleep(min(_POLL_SECONDS, max(0.0, ends - time.monotonic())))
+
+    def reader(self, states: Sequence[RenderState] = (), after: datetime | None = None) -> Stream:
+        """What `stream` reads by, for loops that wait in their own way."""
+        return Stream(self._room.database, self.id, states, after)
+
+    def _require_time(self, ends: float) -> None:
+        if time.monotonic() >= ends:
+            raise StillPending(f"{self.id} is not finished.", hint="It goes on meanwhile.")
+
     def reasons(self) -> list[Reason]:
         """Why renders are held, were refused or failed."""
         with db.reading(self._room.database) as connection:
@@ -106,6 +145,20 @@ class Job:
     def rejections(self) -> Iterator[Rejected]:
         """What was wrong with the rows that were left out of it."""
         return rejections(self._room.database, self.id)
+
+    def waste(self) -> list[Waste]:
+        """Its images that were paid and set aside, by the reasons."""
+        with db.reading(self._room.database) as connection:
+            return waste(connection, self.id)
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """The same one by one, the oldest first."""
+        return quarantined(self._room.database, self.id)
+
+    def alike(self) -> list[list[str]]:
+        """Ids of rows whose images look alike, where `gates.duplicate` says to find them."""
+        with db.reading(self._room.database) as connection:
+            return alike(connection, self.id)
 
     def export(
         self,
@@ -142,19 +195,23 @@ class Job:
         """
         ends = math.inf if timeout is None else time.monotonic() + timeout
         while True:
-            state, is_stuck = self._look()
+            state, is_over = self.look()
             tell(state)
-            if state.is_finished or is_stuck:
+            if is_over:
                 return state
-            if time.monotonic() >= ends:
-                raise StillPending(f"{self.id} is not finished.", hint="It goes on meanwhile.")
+            self._require_time(ends)
             self._room.render_here()
             time.sleep(min(_POLL_SECONDS, max(0.0, ends - time.monotonic())))
 
-    def _look(self) -> tuple[JobState, bool]:
-        """Read the job, and whether it waits for a person, at one moment."""
+    def watch(self, timeout: float | None = None) -> JobState:
+        """Wait as `wait` does, and show how it goes: a live table in a notebook, else lines."""
+        return self.wait(timeout, tell=live.Watcher())
+
+    def look(self) -> tuple[JobState, bool]:
+        """Read the job, and whether it is finished or waits for a person, at one moment."""
         with db.reading(self._room.database) as connection:
-            return job_states(connection, [self.id])[0], is_idle(connection, self.id)
+            state = job_states(connection, [self.id])[0]
+            return state, state.is_finished or is_idle(connection, self.id)
 
     def pause(self) -> None:
         """Send nothing more of it; what is in flight comes home."""
@@ -194,12 +251,4 @@ class Job:
 
     def _repr_html_(self) -> str:
         """A table for notebooks."""
-        state = self.state
-        figures = {
-            "state": state.state,
-            "done": f"{state.done} of {state.total}",
-            "refused": state.refused,
-            "failed": state.failed,
-            "cost": short_dollars(state.spent_nusd) + (" (simulated)" if state.simulated else ""),
-        }
-        return notebook.table(self.id, figures)
+        return live.of_job(self.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from darkroom import db
 from darkroom.jobs import rests
@@ -25,9 +26,21 @@ def is_idle(connection: Connection, job_id: str | None = None) -> bool:
     if job_id is not None:
         jobs = jobs.where(Job.id == job_id)
     in_flight, pending = connection.execute(jobs).one()
-    if in_flight:
+    if in_flight or connection.scalar(select(exists(_behind_others(job_id)))):
         return False
     return not pending or not connection.scalar(select(exists(_awake(job_id, db.now(connection)))))
+
+
+def _behind_others(job_id: str | None) -> Select[int]:
+    """What waits for an image of another job that is in flight, or of any that is just there."""
+    parent = aliased(Render)
+    coming = (RenderState.SENT, RenderState.SUBMITTED, RenderState.DONE)
+    found = (
+        select(Render.id)
+        .join(parent, parent.id == Render.parent_id)
+        .where(Render.state == RenderState.WAITING, parent.state.in_(coming))
+    )
+    return found if job_id is None else found.where(Render.job_id == job_id)
 
 
 def is_unfinished(connection: Connection, tier: Tier) -> bool:

@@ -20,7 +20,7 @@ VARIABLE: Final = "DARKROOM_CRASH"
 class Point(StrEnum):
     """Where an attempt is on its way, in order; P on demand, B those of a provider batch.
 
-    I are those of a file in a watched folder, S those of a schedule's run.
+    I are those of a file in a watched folder, S those of a schedule's run, N of a notice.
     """
 
     RESERVED = "P1"  # in the claim's transaction, before its commit
@@ -48,6 +48,7 @@ class Point(StrEnum):
     GATHERED = "S3"  # its rows are here; it is no job
     SUBMITTED = "S4"  # it is a job; its run does not know
     LEFT = "I7"  # it lies on its last shelf; the books do not know
+    DELIVERED = "N1"  # a notice was taken by its receiver; the books do not know
 
 
 class Traveller(Protocol):

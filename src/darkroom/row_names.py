@@ -26,7 +26,8 @@ class RowNames:
         self._counts[name] = self._counts.get(name, 1) + 1
         return f"{name}-{self._counts[name]}", Fault(
             Code.ROW_REPEATED,
-            f"The row is the same as line {first:,}, so its picture is made once more.",
-            "Say n for more pictures of one prompt, or give each row an id.",
+            f"The row is the same as line {first:,}; unless --no-share is given, one picture is "
+            "made for both.",
+            "Say n for more pictures of one prompt.",
             Severity.WARNING,
         )

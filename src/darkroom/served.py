@@ -14,6 +14,8 @@ SERVED: Final = (
     Tier.VERTEX_PRIORITY,
     Tier.VERTEX_PROVISIONED,
     Tier.VERTEX_BATCH,
+    Tier.IMAGEN,
+    Tier.PROXY,
     Tier.SIMULATOR,
     Tier.SIMULATOR_BATCH,
 )

@@ -49,11 +49,21 @@ def manifest_of(source: Source, reading: Reading = PLAIN) -> Manifest:
         polars = [dict(row) for row in source.iter_rows(named=True)]
         return Manifest.of_rows(polars, reading=reading)
     if hasattr(source, "to_dict") and hasattr(source, "columns"):  # pandas
-        pandas = [_without_nan(row) for row in source.to_dict("records")]
+        pandas = [_filled(row) for row in source.to_dict("records")]
         return Manifest.of_rows(pandas, reading=reading)
     return Manifest.of_rows([dict(row) for row in source], reading=reading)
 
 
-def _without_nan(row: Mapping[str, object]) -> dict[str, object]:
-    """Pandas writes an empty cell as NaN."""
-    return {k: v for k, v in row.items() if not (isinstance(v, float) and math.isnan(v))}
+def _filled(row: Mapping[str, object]) -> dict[str, object]:
+    """Read the cells of a row of pandas that are not empty."""
+    return {name: value for name, cell in row.items() if (value := _cell(cell)) is not None}
+
+
+def _cell(cell: object) -> object:
+    """Read one cell: empty ones are NaN, NaT or NA, and make floats of a column's whole numbers."""
+    value = cell.item() if hasattr(cell, "dtype") and hasattr(cell, "item") else cell
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return None
+    if isinstance(value, float):
+        return None if math.isnan(value) else int(value) if value.is_integer() else value
+    return value

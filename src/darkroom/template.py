@@ -17,12 +17,9 @@ from darkroom.errors import ConfigInvalid
 from darkroom.settings import Settings
 from darkroom.template_folder import TemplateText
 from darkroom_manifests.limits import DEFAULT_LIMITS
-from darkroom_manifests.problem import Code, quote
+from darkroom_manifests.problem import Code, FieldFault, quote
 from darkroom_manifests.row import Row
 from darkroom_manifests.value import unsafe
-
-Fault = tuple[str, Code, str, str | None]
-"""Column, code, message and hint."""
 
 _UNDEFINED: Final = re.compile(r"'(.+)' is undefined")
 _SIGNS: Final = re.compile(r"\W+")
@@ -56,7 +53,7 @@ class Templates:
         elif given is not None and given not in self._texts:
             raise ConfigInvalid(f"There is no template {quote(given)}.", hint=self._known())
 
-    def fill(self, row: Row) -> str | Fault:
+    def fill(self, row: Row) -> str | FieldFault:
         """Make the prompt of a row that names a template. Raises ConfigInvalid for a broken one."""
         name = row.template or ""
         if name not in self._texts:
@@ -121,7 +118,7 @@ def _as_name(column: str) -> str:
     return _SIGNS.sub("_", column.lower()).strip("_")
 
 
-def _undefined(name: str, error: UndefinedError, own: Mapping[str, Any]) -> Fault:
+def _undefined(name: str, error: UndefinedError, own: Mapping[str, Any]) -> FieldFault:
     found = _UNDEFINED.fullmatch(error.message or "")
     if found is None:
         said = f"Template {quote(name)} cannot be filled: {error.message}."
@@ -138,7 +135,7 @@ def _columns(known: Iterable[str]) -> str:
     return f"The row has {', '.join(sorted(filter(None, known)))[:200]}."
 
 
-def _unfit(name: str, filled: str) -> Fault | None:
+def _unfit(name: str, filled: str) -> FieldFault | None:
     """Judge the prompt as one that stands in a cell is judged."""
     longest = DEFAULT_LIMITS.prompt_chars
     if not filled:

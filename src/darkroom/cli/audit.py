@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 import msgspec
 
-from darkroom.audit import INVARIANTS, Unseen, Violation, audit, unseen
+from darkroom.audit import Unseen, Violation, audit, unseen
 from darkroom.cli import voice
 from darkroom.cli.invocation import Invocation, global_options, json_option, pass_invocation
 from darkroom.cli.planning import plural
 from darkroom.cli.room import opened
 from darkroom.errors import Exit
+from darkroom.invariants import INVARIANTS
 from darkroom.restored import Comparison, compare
 
 

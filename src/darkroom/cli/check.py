@@ -13,7 +13,8 @@ from darkroom.cli.parameters import Wish, manifest_options, wish_of
 from darkroom.cli.planning import is_sound, judged, plural, require_sound
 from darkroom.cli.room import opened
 from darkroom.errors import Exit
-from darkroom.planner import Plan
+from darkroom.plan import Plan
+from darkroom.selection import Select, Selection
 
 
 @click.command()
@@ -29,7 +30,7 @@ def command(invocation: Invocation, /, show_prompts: int | None, **given: Any) -
 
     Every bad row is named with its line and column. Exit code 5 when there is one.
     """
-    wish = msgspec.structs.replace(wish_of(given), again=True)
+    wish = _unasked(wish_of(given))
     with opened(invocation, out=wish.out) as room:
         plan = judged(room, wish, invocation)
         shown = sight.prompts(room, plan, show_prompts) if show_prompts else None
@@ -42,6 +43,12 @@ def command(invocation: Invocation, /, show_prompts: int | None, **given: Any) -
         what = f"{plural(plan.rows, 'row')} for {plural(plan.renders, 'image')}"
         voice.say(f"{wish.file}: {what} can be rendered.")
     return Exit.OK
+
+
+def _unasked(wish: Wish) -> Wish:
+    """Leave the books alone, so that a manifest can be checked where there are none."""
+    selection = Selection(select=Select.ALL, limit=wish.selection.limit, share=False)
+    return msgspec.structs.replace(wish, selection=selection)
 
 
 def _write(plan: Plan, wish: Wish, shown: list[document.Document] | None) -> Exit:

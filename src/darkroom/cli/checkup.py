@@ -15,10 +15,15 @@ from redis import Redis, RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from darkroom import db, embedded
+from darkroom.cli.account import account
 from darkroom.cli.finding import Finding, Grade
+from darkroom.cli.proxy_checkup import proxy_finding
 from darkroom.cli.standing import standing
+from darkroom.cli.target_checkup import target_findings
+from darkroom.cli.vertex_checkup import vertex_finding
 from darkroom.configure import Configuration, Setting, without_password
 from darkroom.errors import DarkroomError
+from darkroom.price_list import registry_of
 from darkroom.registry import Ask, Model, Registry, RegistryError, level_of
 from darkroom.settings import Settings
 from darkroom.storage import is_remote, open_storage
@@ -29,7 +34,6 @@ _LITTLE_DISK: Final = 1 << 30  # about 700 pictures of 1K
 _NO_DISK: Final = 100 << 20
 _BROKER_SECONDS: Final = 3.0
 _BUCKET_SECONDS: Final = 5.0
-_ADC: Final = ".config/gcloud/application_default_credentials.json"
 
 
 def findings(configuration: Configuration) -> Iterator[Finding]:
@@ -43,6 +47,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
     yield from _registry(settings)
     yield from _credentials(configuration)
     yield from standing(settings)
+    yield from target_findings(settings)
     yield from _leftovers(settings)
     yield from _disk(settings)
 
@@ -142,7 +147,7 @@ def _bucket(settings: Settings) -> Finding:
 
 def _registry(settings: Settings) -> Iterator[Finding]:
     try:
-        registry = Registry.load(settings.registry_file)
+        registry = registry_of(settings)
     except RegistryError as error:
         yield Finding("registry", Grade.FAIL, str(error), "Mend the file of registry_file.")
         return
@@ -163,7 +168,12 @@ def _default_model(settings: Settings, registry: Registry) -> Finding:
     ask = Ask(model=model)
     refused = {
         tier: registry.problems(
-            ask, tier, today, location=place, level=level_of(tier, settings.service_tier(tier))
+            ask,
+            tier,
+            today,
+            location=place,
+            level=level_of(tier, settings.service_tier(tier)),
+            allows_retired=settings.allows_retired(tier),
         )
         for tier in tiers
     }
@@ -180,7 +190,10 @@ def _credentials(configuration: Configuration) -> Iterator[Finding]:
     origins = {each.name: each for each in configuration.origins()}
     settings = configuration.settings
     yield _key(origins["aistudio.api_key"])
-    yield _vertex(origins["vertex.project"], settings)
+    if settings.aistudio.api_key is not None:
+        yield account(settings)
+    yield vertex_finding(origins["vertex.project"], settings)
+    yield proxy_finding(settings)
     usual = settings.default_tier()
     if usual is Tier.SIMULATOR and all(tier.is_simulated for tier in settings.configured()):
         fix = "Set GEMINI_API_KEY or GOOGLE_CLOUD_PROJECT to render for real."
@@ -194,24 +207,6 @@ def _key(setting: Setting) -> Finding:
     if setting.value is None:
         return Finding(Provider.AISTUDIO, Grade.OK, "no key, not used")
     return Finding(Provider.AISTUDIO, Grade.OK, f"key from {setting.origin}")
-
-
-def _vertex(project: Setting, settings: Settings) -> Finding:
-    own, file = settings.vertex, settings.vertex.credentials_file
-    if own.project is None:
-        return Finding(Provider.VERTEX, Grade.OK, "no project, not used")
-    fact = f"project {own.project} from {project.origin}, {own.location}"
-    if own.access_token is not None:
-        return Finding(Provider.VERTEX, Grade.OK, f"{fact}, with a token")
-    if file is not None:
-        if file.is_file():
-            return Finding(Provider.VERTEX, Grade.OK, f"{fact}, with {file}")
-        fix = "Point GOOGLE_APPLICATION_CREDENTIALS at the service account's file."
-        return Finding(Provider.VERTEX, Grade.FAIL, f"{file} is not there", fix)
-    if (Path.home() / _ADC).is_file():
-        return Finding(Provider.VERTEX, Grade.OK, f"{fact}, with gcloud's credentials")
-    fix = "Outside Google Cloud: gcloud auth application-default login."
-    return Finding(Provider.VERTEX, Grade.WARN, f"{fact}, without a credentials file", fix)
 
 
 def _leftovers(settings: Settings) -> Iterator[Finding]:

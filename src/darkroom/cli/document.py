@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from darkroom.alternatives import Alternative
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom.report import Allowance, Costs, JobState, Rejected, Spending
 from darkroom.share import Share
 from darkroom_manifests.money import dollars
@@ -76,7 +76,12 @@ def of_plan(
         "rows": plan.rows,
         "expanded": plan.expanded,
         "renders": plan.renders,
+        "catalog": plan.selection.catalog,
         "unchanged": plan.unchanged,
+        "shared": plan.shared,
+        "removed": plan.removed,
+        "removed_ids": plan.removed_ids,
+        "not_selected": plan.not_selected,
         "refused_before": plan.refused_before,
         "invalid": plan.invalid,
         "deliver_by": msgspec.to_builtins(plan.deliver_by),
@@ -88,6 +93,7 @@ def of_plan(
         "late_renders": plan.late_renders,
         "late_seconds": plan.late_seconds,
         "shares": [_of_share(share) for share in plan.shares],
+        "changes": [in_dollars(msgspec.to_builtins(delta)) for delta in plan.deltas],
         "alternatives": None if others is None else [_of_alternative(each) for each in others],
         "problems": of_problems(plan.problems),
         "warnings": of_problems(plan.warnings),
@@ -96,7 +102,7 @@ def of_plan(
 
 def _of_share(share: Share) -> Document:
     known: Document = msgspec.to_builtins(share)
-    return in_dollars(known)
+    return in_dollars({"tier": share.tier, "model": share.model} | known)
 
 
 def _of_alternative(one: Alternative) -> Document:

@@ -19,6 +19,7 @@ from darkroom.cli.planning import duration
 from darkroom.configure import without_password
 from darkroom.errors import DarkroomError
 from darkroom.heartbeat import open_redis, redis_time, ticking
+from darkroom.jobs import rests
 from darkroom.report import Fleet, Life, fleet
 from darkroom.settings import Settings
 from darkroom.storage import open_storage
@@ -211,6 +212,8 @@ def _work(found: Fleet) -> Iterator[Finding]:
         if not found.workers.get((tier, Life.WORKING), 0):
             fix = f"darkroom worker start --tiers {tier}"
             yield Finding("work", Grade.FAIL, f"{fact}, and no worker serves it", fix)
+        elif rests.EVERY_TIER in resting:
+            yield Finding("work", Grade.OK, f"{fact}; everything is paused")
         elif tier in resting:
             yield Finding("work", Grade.OK, f"{fact}; the tier rests")
         elif waited > _OLD_SECONDS:

@@ -19,6 +19,7 @@ from darkroom.consent import nano_dollars
 from darkroom.errors import ConfigInvalid
 from darkroom.inbox import Inbox, Terms, address, enroll, inboxes, open_place, remove
 from darkroom.models import DropState
+from darkroom.selection import named
 from darkroom_manifests.money import short_dollars
 
 _place = click.argument("place", metavar="PLACE")
@@ -28,7 +29,7 @@ _place = click.argument("place", metavar="PLACE")
 def command() -> None:
     """Watch folders: what is dropped there becomes a job, with a report beside it.
 
-    PLACE is a folder. `darkroom up` and `darkroom scheduler start` watch.
+    PLACE is a folder, or gs://bucket/prefix. `darkroom up` and `darkroom scheduler start` watch.
     """
 
 
@@ -40,9 +41,9 @@ command.add_command(scan)
 @click.option("--tier", type=TIER_CHOICE, help="Where rows go that name none.")
 @click.option("--model", help="Model of rows that name none.")
 @click.option("--max-cost", type=DOLLARS, help="Never spend more than this on a file.")
-@click.option("--catalog", metavar="NAME", help="The catalog that its files are an edition of.")
 @click.option("--deliver-within", type=LENGTH, help="Deadline of a file: 90m, 12h, 2d.")
 @click.option("--accept-valid", is_flag=True, help="Leave bad rows out and render the others.")
+@click.option("--catalog", metavar="NAME", help="Whose rows those of the files are, by their ids.")
 @json_option
 @global_options
 @pass_invocation
@@ -50,6 +51,7 @@ def add(invocation: Invocation, /, place: str, max_cost: str | None, **given: An
     """Watch a folder from now on, on these terms; again, to change them."""
     cap = None if max_cost is None else nano_dollars(max_cost)
     tier = None if given["tier"] is None else str(given["tier"])
+    named(given["catalog"])
     terms = Terms(**(given | {"tier": tier, "max_cost_nusd": cap}))
     with opened(invocation) as room:
         url = address(place)
@@ -144,17 +146,17 @@ def _terms(terms: Terms) -> str:
     said = [word for word in (terms.tier, terms.model) if word]
     if terms.max_cost_nusd is not None:
         said.append(f"at most {short_dollars(terms.max_cost_nusd)} a file")
-    if terms.catalog:
-        said.append(f"catalog {terms.catalog}")
     if terms.deliver_within:
         said.append(f"within {wording.duration(terms.deliver_within)}")
     if terms.accept_valid:
         said.append("bad rows left out")
+    if terms.catalog:
+        said.append(f"catalog {terms.catalog}")
     return ", ".join(said)
 
 
 def _document(one: Inbox) -> dict[str, Any]:
-    names = ("tier", "model", "catalog", "max_cost_nusd", "deliver_within", "accept_valid")
+    names = ("tier", "model", "max_cost_nusd", "deliver_within", "accept_valid", "catalog")
     times = ("created_at", "removed_at", "looked_at", "watched_until")
     stamps = {name: (at := getattr(one, name)) and at.isoformat() for name in times}
     own = {"id": one.id, "url": one.url, **stamps, "trouble": one.trouble, "files": one.files}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import click
+import msgspec
 from rich.text import Text
 
-from darkroom.cli import document, outcome, steering, voice, wording
+from darkroom.cli import document, outcome, quarantine, steering, voice, wording
 from darkroom.cli.invocation import Invocation, global_options, json_option, pass_invocation
 from darkroom.cli.parameters import progress_option
 from darkroom.cli.progress import Silence, progress
@@ -17,6 +19,8 @@ from darkroom.cli.watching import watch
 from darkroom.client import Job
 from darkroom.errors import Exit
 from darkroom.report import JobState
+
+_ALIKE_SHOWN: Final = 5
 
 _name = click.argument("name", metavar="JOB", default="last")
 
@@ -29,7 +33,7 @@ def command() -> None:
     """
 
 
-for each in steering.COMMANDS:
+for each in (*steering.COMMANDS, quarantine.command):
     command.add_command(each)
 
 
@@ -93,8 +97,9 @@ def _document(job: Job) -> document.Document:
         {"state": each.state, "reason": each.reason, "renders": each.renders}
         for each in job.reasons()
     ]
-    cost = document.of_costs(job.cost)
-    return document.of_job(job.state) | {"reasons": reasons, "waits": waits, "cost": cost}
+    waste = [document.in_dollars(msgspec.to_builtins(each)) for each in job.waste()]
+    more = {"cost": document.of_costs(job.cost), "quarantined": waste, "alike": job.alike()}
+    return document.of_job(job.state) | {"reasons": reasons, "waits": waits, **more}
 
 
 def _facts(job: Job) -> Iterator[tuple[str, str | Text]]:
@@ -105,7 +110,24 @@ def _facts(job: Job) -> Iterator[tuple[str, str | Text]]:
     if state.deliver_by:
         yield "deliver by", wording.stamp(state.deliver_by)
     yield "manifest", state.source or "rows from Python"
-    yield "rows", f"{state.rows:,}, {state.unchanged:,} unchanged, {state.invalid:,} rejected"
+    if state.catalog:
+        yield "catalog", state.catalog
+    shared = f", {state.shared:,} shared" if state.shared else ""
+    counts = f"{state.rows:,}, {state.unchanged:,} unchanged{shared}, {state.invalid:,} rejected"
+    yield "rows", counts
+    if groups := job.alike():
+        yield "alike", voice.safe(_alike(groups))
+
+
+def _alike(groups: list[list[str]]) -> str:
+    """Name rows whose images look alike, as many as one can take in."""
+    shown = "; ".join(
+        ", ".join(dict.fromkeys(group[:_ALIKE_SHOWN])) for group in groups[:_ALIKE_SHOWN]
+    )
+    images = sum(map(len, groups))
+    return f"{images:,} images look like another one: {shown}" + (
+        " …" if images > _ALIKE_SHOWN else ""
+    )
 
 
 @command.command("watch")

@@ -14,10 +14,12 @@ from darkroom.cli import voice
 from darkroom.cli.invocation import Invocation, global_options, json_option, pass_invocation
 from darkroom.cli.room import configured
 from darkroom.errors import ConfigInvalid, NotFound
+from darkroom.price_list import registry_of
 from darkroom.registry import Model, Registry, RegistryError, Retired, rows
 from darkroom.registry.model import Status
 from darkroom.registry.table import ModelRow, Standing
 from darkroom_manifests.money import dollars, short_dollars
+from darkroom_manifests.tier import Tier
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -35,7 +37,7 @@ def command(invocation: Invocation, /, model: str | None, on: datetime | None) -
     all that is known of that one.
     """
     try:
-        registry = Registry.load(configured(invocation).settings.registry_file)
+        registry = registry_of(configured(invocation).settings)
     except RegistryError as error:
         raise ConfigInvalid(str(error), hint="Mend the file that registry_file names.") from error
     day = on.date() if on else datetime.now(UTC).date()
@@ -82,12 +84,18 @@ def _prices(found: list[ModelRow]) -> Table:
         table.add_row(Text(f"{row.id}{' (default)' if row.default else ''}", "bold"))
         for tier, by_size in row.image_nusd.items():
             prices = [short_dollars(by_size[s]) if s in by_size else "" for s in sizes]
-            table.add_row(f"  {tier}", *prices, _status(row.standing[tier.provider]))
+            table.add_row(f"  {tier}", *prices, _stands(row, tier))
         priced = {tier.provider for tier in row.image_nusd}
         for provider, standing in row.standing.items():
             if provider not in priced:
                 table.add_row(f"  {provider}", *("" for _ in sizes), _status(standing))
     return table
+
+
+def _stands(row: ModelRow, tier: Tier) -> str:
+    """Say how a model stands on a tier; of a proxy nobody knows but the proxy."""
+    standing = row.standing.get(tier.provider)
+    return "by your own price list" if standing is None else _status(standing)
 
 
 def _status(standing: Standing) -> str:
@@ -111,6 +119,10 @@ def _facts(row: ModelRow, day: date) -> Iterator[tuple[str, str]]:
     yield "thinking", ", ".join(row.thinking) or "none"
     yield "accepts", ", ".join(row.parameters) or "no further parameters"
     yield "references", f"up to {row.max_references}"
+    for provider, kinds in row.searches.items():
+        yield "searches", f"{', '.join(kinds)} on {provider}"
+    if row.search_nusd:
+        yield "a query", short_dollars(max(row.search_nusd.values()))
     if row.note:
         yield "note", row.note
     yield "as of", day.isoformat()

@@ -14,7 +14,7 @@ from darkroom.errors import Exit
 from darkroom.jobs import rests
 from darkroom.jobs.control import APPROVAL
 from darkroom.models import RenderState, Rest
-from darkroom.report import Costs, JobState, Reason
+from darkroom.report import Costs, JobState, Reason, Waste
 from darkroom_manifests.money import short_dollars
 
 _STYLES: Final = {
@@ -29,6 +29,7 @@ _SHOWN: Final = (
     RenderState.FAILED,
     RenderState.HELD,
     RenderState.CANCELLED,
+    RenderState.WAITING,
     RenderState.PENDING,
     RenderState.SENT,
 )
@@ -74,6 +75,8 @@ def _facts(job: Job, seconds: float, images: int) -> Iterator[tuple[str, str | T
             why = _why([r for r in reasons if r.state is each])
             yield each, Text.assemble((f"{how_many:,}", _STYLES.get(each, "")), *why)
     yield from _remedies(job.id, state, reasons, job.waits())
+    if waste := job.waste():
+        yield "set aside", voice.safe(_set_aside(job.id, waste))
     yield "cost", voice.safe(cost(state, job.cost))
     if images:
         pace = f"{images / seconds:.1f} images/s"
@@ -113,6 +116,15 @@ def _remedies(
         yield "paused", f"darkroom job resume {job_id} goes on."
     if state.failed:
         yield "retry", f"darkroom job retry {job_id} tries the failed ones again."
+
+
+def _set_aside(job_id: str, waste: Sequence[Waste]) -> str:
+    """Say what was paid for images that are nobody's, and how to look at them."""
+    images, cost = (sum(getattr(each, of) for each in waste) for of in ("images", "charged_nusd"))
+    why = ", ".join(f"{each.reason} {each.images:,}" for each in waste[:_REASONS_SHOWN])
+    return (
+        f"{images:,} for {short_dollars(cost)}: {why}. darkroom job quarantine {job_id} lists them."
+    )
 
 
 def approval(state: JobState) -> str:

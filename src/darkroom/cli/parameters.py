@@ -10,8 +10,11 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from darkroom.cli.asking import ASKING, asked_by
 from darkroom.cli.reading import READING, joined, template_of
 from darkroom.draft import Choices
+from darkroom.plan_file import PlanFile
+from darkroom.selection import Select, Selection
 from darkroom.span import seconds_of
 from darkroom_manifests import picture
 from darkroom_manifests.money import parse_dollars
@@ -147,16 +150,16 @@ LENGTH: Final = LengthType()
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command line asks of a manifest."""
+    """What a command line asks of a manifest. With `apply`, that plan's file asked for it."""
 
     file: Path
     choices: Choices
     out: str | None
-    limit: int | None
     accept_valid: bool
     max_cost: str | None
     yes: bool
-    again: bool
+    selection: Selection
+    apply: Path | None = None
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +181,23 @@ _CHOICES: Final = (
 )
 _HANDLING: Final = (
     click.option("--out", metavar="URL", help="Where images go: a folder.  [default: out]"),
+    click.option(
+        "--select",
+        type=click.Choice([each.value for each in Select]),
+        help="What is made: all that is missing, of that only what is new or changed, or what "
+        "failed before; or all, also what is there.  [default: missing]",
+    ),
     click.option("--limit", type=click.IntRange(1), help="Read that many good rows only."),
+    click.option(
+        "--catalog",
+        metavar="NAME",
+        help="Know rows by their ids: say which are new, changed and removed in this catalog.",
+    ),
+    click.option(
+        "--no-share",
+        is_flag=True,
+        help="Make a picture for each row, also where rows with other ids ask for the same.",
+    ),
     click.option("--accept-valid", is_flag=True, help="Leave bad rows out and render the others."),
     click.option("--max-cost", type=DOLLARS, help="Never spend more than this on the job."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask before money is spent."),
@@ -192,9 +211,25 @@ _MARKS: Final = (
 
 def manifest_options(command: F) -> F:
     """Take a manifest and what is wished of it, as `file` and options; see `wish_of`."""
+    return _all((_file(required=True), *_CHOICES, *ASKING, *READING, *_HANDLING), command)
+
+
+def plan_or_manifest_options(command: F) -> F:
+    """Take the same, or a plan's file by --apply instead of all that a plan has settled."""
+    apply = click.option(
+        "--apply",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="PLAN",
+        help="Do exactly what `darkroom plan --plan PLAN` wrote, or nothing; instead of FILE.",
+    )
+    options = (apply, *_CHOICES, *ASKING, *READING, *_HANDLING)
+    return _all((_file(required=False), *options), command)
+
+
+def _file(*, required: bool) -> Callable[[F], F]:
     # What cannot be read is the manifest's fault, not the command line's: the reader says so.
-    file = click.argument("file", type=click.Path(path_type=Path, readable=False))
-    return _all((file, *_CHOICES, *READING, *_HANDLING), command)
+    kind = click.Path(path_type=Path, readable=False)
+    return click.argument("file", type=kind, required=required)
 
 
 def job_options(command: F) -> F:
@@ -209,13 +244,72 @@ def _all(options: tuple[Callable[[F], F], ...], command: F) -> F:
 
 
 def wish_of(given: dict[str, Any]) -> Wish:
-    """Gather the options of `manifest_options`."""
+    """Gather the options of `manifest_options`. Raises UsageError, and what PlanFile.read does."""
+    if given.get("apply") is not None:
+        return _applied(given)
+    if given["file"] is None:
+        raise click.UsageError("Give a manifest, or --apply PLAN.")
     shape = _shape_of(given["size"], given["aspect_ratio"])
     told = given | shape | {"mapping": joined(given["mapping"])}
     told["template"] = template_of(given["template"])
+    told["ask"] = asked_by(given["ask"])
     choices = Choices(**{name: told[name] for name in Choices.__struct_fields__})
-    rest = {name: given[name] for name in Wish.__struct_fields__ if name != "choices"}
-    return Wish(choices=choices, **rest)
+    rest = {name: given[name] for name in ("file", "out", "accept_valid", *_CONSENT)}
+    return Wish(choices=choices, selection=_selection(given), **rest)
+
+
+_CONSENT: Final = ("max_cost", "yes")
+_OURS: Final = frozenset({"apply", "out", *_CONSENT})
+"""What --apply leaves to be said."""
+
+
+def _selection(given: dict[str, Any]) -> Selection:
+    return Selection(
+        select=_select(given),
+        limit=given["limit"],
+        catalog=given["catalog"],
+        share=not given["no_share"],
+    )
+
+
+def _select(given: dict[str, Any]) -> Select:
+    if not given["again"]:
+        return Select(given["select"] or Select.MISSING)
+    if given["select"] not in {None, Select.ALL}:
+        raise click.UsageError("--again is --select all; give one of them.")
+    return Select.ALL
+
+
+def _applied(given: dict[str, Any]) -> Wish:
+    """Read what was planned; the command line must not say it otherwise."""
+    settled = (*_CHOICES, *ASKING, *READING, *_HANDLING)
+    names = [name for option in settled if (name := _name(option)) not in _OURS]
+    said = [f"--{name.replace('_', '-')}" for name in names if given[name]]
+    if given["file"] is not None:
+        said.insert(0, str(given["file"]))
+    if said:
+        raise click.UsageError(f"The plan says it all: leave out {', '.join(said)}.")
+    path: Path = given["apply"]
+    kept = PlanFile.read(path)
+    return Wish(
+        file=Path(kept.manifest),
+        choices=kept.as_chosen(),
+        accept_valid=kept.accept_valid,
+        selection=kept.selection,
+        apply=path,
+        out=given["out"],
+        **{name: given[name] for name in _CONSENT},
+    )
+
+
+def _name(option: Callable[[Any], Any]) -> str:
+    """The name of an option's parameter."""
+
+    def bare() -> None:
+        return None
+
+    made: str = option(bare).__click_params__[-1].name
+    return made
 
 
 def _shape_of(size: picture.Size | None, ratio: str | None) -> dict[str, str | None]:

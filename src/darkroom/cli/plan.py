@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +15,8 @@ from darkroom.cli.invocation import Invocation, global_options, json_option, pas
 from darkroom.cli.parameters import alternatives_option, manifest_options, wish_of
 from darkroom.cli.room import opened
 from darkroom.errors import Exit
-from darkroom.planner import Plan
+from darkroom.plan import Plan
+from darkroom.plan_file import PlanFile
 from darkroom.share import Share
 from darkroom_manifests.money import short_dollars
 
@@ -21,18 +24,26 @@ from darkroom_manifests.money import short_dollars
 @click.command()
 @manifest_options
 @alternatives_option(shown=True)
+@click.option(
+    "--plan",
+    "kept",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PLAN",
+    help="Write the plan to this file, for `darkroom run --apply PLAN`.",
+)
 @json_option
 @global_options
 @pass_invocation
-def command(invocation: Invocation, /, alternatives: bool, **given: Any) -> Exit:
+def command(invocation: Invocation, /, alternatives: bool, kept: Path | None, **given: Any) -> Exit:
     """Say what a manifest would make and cost, and what else could be done; nothing is sent.
 
     With --tier auto each image goes to the cheapest tier that can make it by --deliver-by, and
     what is more than one tier can do in time goes to the next. It is the default where several
     tiers are configured.
 
-    Rows that are made already, in any job of this database, count as unchanged. Exit code 5 when
-    a row cannot be rendered.
+    Rows that are made already, in any job of this database, count as unchanged. With --plan the
+    plan is written to a file, and `darkroom run --apply` does exactly that, or nothing where
+    manifest, prices or books changed meanwhile. Exit code 5 when a row cannot be rendered.
     """
     wish = wish_of(given)
     with opened(invocation, out=wish.out) as room:
@@ -50,6 +61,10 @@ def command(invocation: Invocation, /, alternatives: bool, **given: Any) -> Exit
                 voice.write("")
                 voice.write_table(comparison.table(others))
     planning.require_sound(plan, wish, invocation)
+    if kept is not None:
+        PlanFile.of(plan, accept_valid=wish.accept_valid).write(kept)
+        if invocation.talks:
+            voice.say(f"Written to {kept}; darkroom run --apply {shlex.quote(str(kept))} does it.")
     return Exit.OK
 
 

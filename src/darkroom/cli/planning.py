@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
+import msgspec
 from rich.text import Text
 
 from darkroom.cli import voice
@@ -20,8 +21,9 @@ from darkroom.cli.wording import clock
 from darkroom.client import Darkroom
 from darkroom.consent import unsound, way_on
 from darkroom.errors import ManifestRejected
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom.registry import Ask, Model
+from darkroom.share import Change
 from darkroom_manifests.money import parse_dollars, short_dollars
 from darkroom_manifests.problem import Problem, Severity
 from darkroom_manifests.tier import Tier
@@ -46,9 +48,10 @@ def judged(room: Darkroom, wish: Wish, invocation: Invocation) -> Plan:
 
 def _read(room: Darkroom, wish: Wish, invocation: Invocation) -> Plan:
     with counting(f"Reading {wish.file.name}", invocation) as tell:
-        return room.plan(
-            wish.file, choices=wish.choices, again=wish.again, limit=wish.limit, tell=tell
-        )
+        if wish.apply is not None:
+            return room.plan_from(wish.apply, tell)
+        chosen = msgspec.structs.asdict(wish.selection)
+        return room.plan(wish.file, choices=wish.choices, tell=tell, **chosen)
 
 
 def _require_model(room: Darkroom, wish: Wish) -> None:
@@ -144,12 +147,35 @@ def summary(plan: Plan, wish: Wish) -> Text:
 
 def _facts(plan: Plan, wish: Wish) -> Iterator[tuple[str, str]]:
     yield "manifest", f"{plan.manifest.file or plan.manifest.name}, {_counted(plan)}"
+    if plan.selection.catalog is not None:
+        yield "catalog", f"{plan.selection.catalog}{_changes(plan)}"
     for share in plan.shares:
         if share.renders:
             yield "render", f"{share.renders:,} with {share.model} on {share.tier}"
     if plan.renders:
         yield "cost", money(plan) + _beyond(plan, wish)
         yield "finish", _finish(plan)
+
+
+def _changes(plan: Plan) -> str:
+    """Say what is made for which reason, with its cost and time."""
+    said = [
+        f"{delta.renders:,} {_REASONS[delta.change]} for about {short_dollars(delta.likely_nusd)}"
+        f" in {_time(delta.finish_seconds)}"
+        for delta in plan.deltas
+    ]
+    return f", {'; '.join(said)}" if said else ""
+
+
+_REASONS: Final = {
+    Change.NEW: "new",
+    Change.CHANGED: "changed",
+    Change.AGAIN: "not there, though asked for before,",
+}
+
+
+def _time(seconds: float) -> str:
+    return "a time that nobody knows" if math.isinf(seconds) else duration(seconds)
 
 
 def _beyond(plan: Plan, wish: Wish) -> str:
@@ -176,9 +202,15 @@ def _counted(plan: Plan) -> str:
     if plan.expanded:
         rows += f" ({plan.expanded:,} of them from lists of variants)"
     parts = [rows, f"{plural(plan.renders, 'image')} to make"]
+    if plan.shared:
+        parts.append(f"{plan.shared:,} shared with another row")
     if plan.unchanged:
         refused = f" ({plan.refused_before:,} of them refused)" if plan.refused_before else ""
         parts.append(f"{plan.unchanged:,} unchanged{refused}")
+    if plan.removed:
+        parts.append(f"{plural(plan.removed, 'row')} removed")
+    if plan.not_selected:
+        parts.append(f"{plan.not_selected:,} not selected")
     if plan.invalid:
         parts.append(plural(plan.invalid, "invalid row"))
     return ", ".join(parts)

@@ -14,8 +14,8 @@ from darkroom.cli.parameters import (
     Wish,
     alternatives_option,
     job_options,
-    manifest_options,
     mark_of,
+    plan_or_manifest_options,
     progress_option,
     wish_of,
 )
@@ -25,11 +25,11 @@ from darkroom.cli.sending import say_nothing_to_do, say_under_way, send
 from darkroom.cli.watching import watch
 from darkroom.client import Darkroom, Job
 from darkroom.errors import Exit
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 
 
 @click.command()
-@manifest_options
+@plan_or_manifest_options
 @job_options
 @alternatives_option(shown=False)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, help="Worker processes here.")

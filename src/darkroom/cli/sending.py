@@ -13,7 +13,7 @@ from darkroom.cli.planning import counting, plural
 from darkroom.client import Darkroom, Job
 from darkroom.consent import require
 from darkroom.errors import ConsentNeeded
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom_manifests.money import parse_dollars, short_dollars
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from darkroom.cli import voice
 from darkroom.cli.document import Document
 from darkroom.client import Darkroom
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom_manifests.problem import escape
 from darkroom_manifests.sight import Column, Sight
 

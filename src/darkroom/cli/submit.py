@@ -14,19 +14,19 @@ from darkroom.cli.parameters import (
     Wish,
     alternatives_option,
     job_options,
-    manifest_options,
     mark_of,
+    plan_or_manifest_options,
     wish_of,
 )
 from darkroom.cli.room import opened
 from darkroom.cli.sending import say_nothing_to_do, say_under_way, send
 from darkroom.client import Darkroom, Job
 from darkroom.errors import Exit
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 
 
 @click.command()
-@manifest_options
+@plan_or_manifest_options
 @job_options
 @alternatives_option(shown=False)
 @json_option

@@ -27,6 +27,7 @@ def counts(state: JobState) -> str:
     flying = state.sent + state.submitted
     parts += [f"{flying:,} in flight"] if flying else []
     parts += [f"{state.pending:,} waiting"] if state.pending else []
+    parts += [f"{state.waiting:,} behind another image"] if state.waiting else []
     return " · ".join(parts)
 
 
@@ -77,7 +78,11 @@ def limits(own: Limits) -> str:
         (own.fleet_concurrency, "{:,} at once"),
         (own.concurrency, "{:,} at once a worker"),
     )
+    if not own.offered:
+        return "not offered"
     said = [shape.format(rate) for rate, shape in rates if rate is not None]
+    if own.image_sizes is not None:
+        said.append(f"{', '.join(own.image_sizes)} alone")
     return " · ".join([*said, "learns its rate"] if own.adaptive else said)
 
 

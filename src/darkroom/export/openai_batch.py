@@ -18,7 +18,7 @@ from darkroom.report import Result
 def write_openai_batch(order: Order, out: BinaryIO) -> Exported:
     """Write a line a row, with the addresses of its pictures; an error only where it has none."""
     rows = images = 0
-    for _, found in groupby(order.results(), key=lambda each: (each.line, each.id)):
+    for _, found in groupby(order.rows(), key=lambda each: (each.line, each.id)):
         results = list(found)
         rows += 1
         images += sum(result.ok for result in results)

@@ -32,9 +32,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         """Every render, in the order of the rows."""
         return results(self.database, self.job_id)
 
+    def rows(self) -> Iterator[Result]:
+        """Those of what the rows ask for; earlier turns of a row are none of it."""
+        return (each for each in self.results() if not each.turn)
+
     def pictures(self) -> Iterator[Result]:
-        """The renders that have one."""
-        return results(self.database, self.job_id, [RenderState.DONE])
+        """Those of them that have a picture."""
+        done = results(self.database, self.job_id, [RenderState.DONE])
+        return (each for each in done if not each.turn)
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):

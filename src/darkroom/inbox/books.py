@@ -22,7 +22,7 @@ from darkroom.models import Inbox as InboxRow
 HELD: Final = "held"
 """The word of a report whose job waits for approval."""
 
-_TERMS = ("tier", "model", "catalog", "max_cost_nusd", "deliver_within", "accept_valid")
+_TERMS = ("tier", "model", "max_cost_nusd", "deliver_within", "accept_valid", "catalog")
 
 
 def enroll(connection: Connection, url: str, terms: Terms) -> bool:

@@ -7,23 +7,30 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import structlog
 
-from darkroom.errors import StorageFault
 from darkroom.inbox import names
-from darkroom.inbox.place import Changing, Copy, Refusal, Seen, Shelf
+from darkroom.inbox.disk import (
+    NOT_THERE,
+    faults_named,
+    is_link,
+    is_same,
+    is_text,
+    moved,
+    opened,
+    stamp_of,
+)
+from darkroom.inbox.place import Changing, Copy, Refusal, Seen, Shelf, too_large
 
 _log = structlog.get_logger(__name__)
 
 _BLOCK: Final = 1 << 20
 _MOST_SIDE_BYTES: Final = 64 << 10
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LINE_ENDS: Final = (b"\n", b"\r", b"]", b"}")
-_NOT_THERE: Final = (errno.ENOENT, errno.ENAMETOOLONG)  # no side file has a name that is too long
 _LINK: Final = Refusal(
     "It is a symbolic link, which could lead anywhere.", "Put the file itself there."
 )
@@ -43,10 +50,10 @@ class Folder:
 
     def look(self) -> list[Seen]:
         """See what lies there; see `Place.look`."""
-        with _faults_named(self._path), os.scandir(self._path) as entries:
+        with faults_named(self._path), os.scandir(self._path) as entries:
             found = dict(self._stats(entries))
-        sides = {name: _stamp(status) for name, status in found.items() if names.is_ours(name)}
-        unfinished = {_stamp(s) for name, s in found.items() if names.is_unfinished(name)}
+        sides = {name: stamp_of(status) for name, status in found.items() if names.is_ours(name)}
+        unfinished = {stamp_of(s) for name, s in found.items() if names.is_unfinished(name)}
         seen = [
             self._seen(name, status, sides)
             for name, status in found.items()
@@ -61,16 +68,16 @@ class Folder:
                 yield entry.name, entry.stat(follow_symlinks=False)
 
     def _seen(self, name: str, status: os.stat_result, sides: dict[str, str]) -> Seen:
-        own = _stamp(status)
+        own = stamp_of(status)
         side = sides.get(name + names.SIDE)
         # Renamed into place from a name that said it was unfinished: its writer says it is whole.
         is_whole = own in self._unfinished and side is None
-        return Seen(name, own if side is None else f"{own} {side}", is_whole or _is_link(status))
+        return Seen(name, own if side is None else f"{own} {side}", is_whole or is_link(status))
 
     def _is_taken(self, name: str, status: os.stat_result) -> bool:
         """Whether it can be moved and told about; what cannot is passed over with one line."""
-        if stat.S_ISREG(status.st_mode) or _is_link(status):
-            if _is_text(name):
+        if stat.S_ISREG(status.st_mode) or is_link(status):
+            if is_text(name):
                 return True
             said, hint = "its name is not UTF-8", "Rename it."
         else:
@@ -86,7 +93,7 @@ class Folder:
         if names.kind_of(seen.name).endswith((".gz", ".bz2", ".xz", ".zst")):
             return True
         try:
-            with _opened(self._path / seen.name) as file:
+            with opened(self._path / seen.name) as file:
                 file.seek(-1, os.SEEK_END)
                 return file.read(1).endswith(_LINE_ENDS)
         except OSError:
@@ -94,7 +101,7 @@ class Folder:
 
     def reserve(self, shelf: Shelf, name: str, mark: str, report: bytes) -> str:
         """Keep a name on a shelf; see `Place.reserve`."""
-        with _faults_named(self._path / shelf):
+        with faults_named(self._path / shelf):
             (self._path / shelf).mkdir(exist_ok=True)
             if self._keep(shelf, name, mark, report):
                 return name
@@ -104,15 +111,17 @@ class Folder:
 
     def _keep(self, shelf: Shelf, name: str, mark: str, report: bytes) -> bool:
         path = self._path / shelf / names.beside(name, names.REPORT)
+        is_taken = os.path.lexists(self._path / shelf / name)  # perhaps by hand, without a report
         try:
-            with path.open("xb") as file:
-                file.write(report)
+            if not is_taken:
+                with path.open("xb") as file:
+                    file.write(report)
+                return True
         except FileExistsError:
-            return f'{mark}"'.encode() in path.read_bytes()
-        if os.path.lexists(self._path / shelf / name):  # somebody else's, put there by hand
-            path.unlink()
-            return False
-        return True
+            if not path.stat().st_size:  # a crash came before it was written
+                path.write_bytes(report)
+                return True
+        return _is_marked(path, mark)
 
     def take(self, name: str, stamp: str, kept: str) -> bool:
         """Move it to the working shelf; see `Place.take`.
@@ -120,14 +129,14 @@ class Folder:
         Its side file goes first, so that it never lies there without it.
         """
         new, working = self._path / name, self._path / Shelf.WORKING / kept
-        with _faults_named(new):
+        with faults_named(new):
             if os.path.lexists(working):  # a crash came after the move; what lies there now is new
                 return True
             side, kept_side = (Path(f"{path}{names.SIDE}") for path in (new, working))
-            _moved(side, kept_side)
-            if _is(new, stamp) and _moved(new, working):
+            moved(side, kept_side)
+            if is_same(new, stamp) and moved(new, working):
                 return True
-            _moved(kept_side, side)
+            moved(kept_side, side)
         return False
 
     def fetch(
@@ -135,9 +144,9 @@ class Folder:
     ) -> Copy | Refusal | Changing | None:
         """Copy it; see `Place.fetch`."""
         path = self._path / Shelf.WORKING / kept
-        with _faults_named(path):
+        with faults_named(path):
             try:
-                with _opened(path) as source:
+                with opened(path) as source:
                     return self._copied(source, stamp, target, most)
             except FileNotFoundError:
                 return None
@@ -156,35 +165,35 @@ class Folder:
             return _KIND
         if before.st_size > most:
             return too_large(before.st_size, most)
-        if stamp is not None and _stamp(before) != stamp.partition(" ")[0]:
-            return Changing(_stamp(before))
+        if stamp is not None and stamp_of(before) != stamp.partition(" ")[0]:
+            return Changing(stamp_of(before))
         sha256, size = hashlib.sha256(), 0
         with target.open("wb") as copy:
             while block := source.read(_BLOCK):
                 size += len(block)
                 sha256.update(block)
                 copy.write(block)
-        after = _stamp(os.fstat(source.fileno()))
-        if after != _stamp(before) or size != before.st_size:
+        after = stamp_of(os.fstat(source.fileno()))
+        if after != stamp_of(before) or size != before.st_size:
             return Changing(after)
         return Copy(sha256.hexdigest(), size)
 
     def side(self, kept: str) -> bytes | None:
         """Read its side file."""
         path = self._path / Shelf.WORKING / (kept + names.SIDE)
-        with _faults_named(path):
+        with faults_named(path):
             try:
-                with _opened(path) as file:
+                with opened(path) as file:
                     return file.read(_MOST_SIDE_BYTES)
             except OSError as error:
-                if error.errno in _NOT_THERE:
+                if error.errno in NOT_THERE:
                     return None
                 raise
 
     def put(self, shelf: Shelf, name: str, data: bytes | Path) -> None:
         """Write a file of ours; see `Place.put`."""
         folder = self._path / shelf
-        with _faults_named(folder / name):
+        with faults_named(folder / name):
             folder.mkdir(exist_ok=True)
             part = folder / names.beside(f".{name}", ".part")
             with part.open("wb") as target:
@@ -199,73 +208,22 @@ class Folder:
     def leave(self, kept: str, shelf: Shelf, name: str) -> None:
         """Move it to its last shelf; see `Place.leave`."""
         working = self._path / Shelf.WORKING
-        with _faults_named(self._path / shelf):
-            _moved(working / (kept + names.SIDE), self._path / shelf / (name + names.SIDE))
-            _moved(working / kept, self._path / shelf / name)
+        with faults_named(self._path / shelf):
+            moved(working / (kept + names.SIDE), self._path / shelf / (name + names.SIDE))
+            moved(working / kept, self._path / shelf / name)
         self.forget(kept)
 
     def forget(self, kept: str) -> None:
         """Remove its report from the working shelf; see `Place.forget`."""
-        with _faults_named(self._path / Shelf.WORKING):
+        with faults_named(self._path / Shelf.WORKING):
             for suffix in (names.REPORT, names.REJECTED):
                 path = self._path / Shelf.WORKING / names.beside(kept, suffix)
                 path.unlink(missing_ok=True)
 
 
-def too_large(size: int, most: int) -> Refusal:
-    """Refuse a file by its size alone."""
-    said = f"It has {size:,} bytes; {most:,} are allowed."
-    return Refusal(said, "Split it into several manifests, or raise inbox.max_bytes.")
-
-
-def _moved(source: Path, target: Path) -> bool:
+def _is_marked(report: Path, mark: str) -> bool:
+    """Whether a report is there and of this drop."""
     try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno in _NOT_THERE:
-            return False
-        raise
-    return True
-
-
-def _is(path: Path, stamp: str) -> bool:
-    try:
-        return _stamp(path.lstat()) == stamp.partition(" ")[0]
+        return f'{mark}"'.encode() in report.read_bytes()
     except FileNotFoundError:
         return False
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open what is no link, without ever waiting for a pipe's other end."""
-    with os.fdopen(os.open(path, _READ), "rb") as file:
-        yield file
-
-
-def _stamp(status: os.stat_result) -> str:
-    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
-
-
-def _is_link(status: os.stat_result) -> bool:
-    return stat.S_ISLNK(status.st_mode)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-@contextmanager
-def _faults_named(path: Path) -> Iterator[None]:
-    """Translate what the disk says into a StorageFault with a remedy."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        hint = "Make it again, or `darkroom inbox rm` it."
-        raise StorageFault(f"{path} is not there.", hint=hint) from error
-    except OSError as error:
-        hint = "The scheduler must be able to read, write and rename there."
-        raise StorageFault(f"{path}: {error.strerror or error}.", hint=hint) from error

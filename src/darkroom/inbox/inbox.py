@@ -9,11 +9,9 @@ import msgspec
 from darkroom.inbox.terms import Terms
 from darkroom.models import DropState
 
-_MARK_LETTERS = 6
-
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):
-    """A watched folder. `url` is an absolute path; `trouble` says why it rests."""
+    """A watched folder. `url` is an absolute path or `gs://…`; `trouble` says why it rests."""
 
     id: str
     url: str
@@ -24,6 +22,11 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     looked_at: datetime | None
     trouble: str | None
     files: dict[str, int] = {}
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether it lies in object storage."""
+        return self.url.startswith("gs://")
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +42,3 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
     told: str | None
     tries: int
     claimed_at: datetime
-
-    @property
-    def mark(self) -> str:
-        """What sets its name apart from another of the same name."""
-        return self.id[-_MARK_LETTERS:]

@@ -17,6 +17,7 @@ _MISTAKEN: Final = frozenset(
 )
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".swp")
+_MARK_LETTERS: Final = 6
 _MOST_BYTES: Final = 255  # of a name, on every file system that matters
 
 
@@ -54,6 +55,6 @@ def beside(name: str, suffix: str) -> str:
 
 
 def second(name: str, mark: str) -> str:
-    """Another name for a file whose own is taken: `spring-4c9z0.csv`."""
-    kind = "".join(PurePosixPath(name).suffixes[-1:])
-    return beside(name.removesuffix(kind), f"-{mark}{kind}")
+    """Another name for a file whose own is taken: `spring-4c9z0a.csv`. The mark is its drop's."""
+    kind = kind_of(name)
+    return beside(name[: len(name) - len(kind)], f"-{mark[-_MARK_LETTERS:]}{kind}")

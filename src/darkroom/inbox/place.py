@@ -45,6 +45,12 @@ class Copy(msgspec.Struct, frozen=True):
     size: int
 
 
+def too_large(size: int, most: int) -> Refusal:
+    """Refuse a file by its size alone."""
+    said = f"It has {size:,} bytes; {most:,} are allowed."
+    return Refusal(said, "Split it into several manifests, or raise inbox.max_bytes.")
+
+
 class Place(Protocol):
     """Where files are dropped. Every method raises StorageFault when the place fails.
 

@@ -16,20 +16,21 @@ from darkroom_manifests.tier import parse_choice
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of each file. `deliver_within` is seconds from its acceptance.
 
-    `mapping` and `template` are those of `Choices`; only a side file says them.
+    `mapping`, `template` and `ask` are those of `Choices`; only a side file says them.
     """
 
     tier: str | None = None
     model: str | None = None
-    catalog: str | None = None
     max_cost_nusd: int | None = None
     deliver_within: int | None = None
     accept_valid: bool = False
+    catalog: str | None = None
     deliver_by: datetime | None = None
     name: str | None = None
     priority: int = 0
     mapping: dict[str, str] = {}
     template: str | None = None
+    ask: dict[str, Any] = {}
 
     def due(self, now: datetime) -> datetime | None:
         """The deadline of a file that is accepted now."""
@@ -43,15 +44,16 @@ class _Side(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     tier: str | None = None
     model: str | None = None
-    catalog: str | None = None
     max_cost: str | int | None = None
     deliver_within: str | None = None
     deliver_by: Any = None  # TOML has times of its own
     accept_valid: bool | None = None
+    catalog: str | None = None
     name: str | None = None
     priority: int | None = None
     mapping: dict[str, str] | None = None
     template: str | None = None
+    ask: dict[str, Any] | None = None
 
 
 def with_side(terms: Terms, side: bytes | None) -> Terms | str:
@@ -74,7 +76,7 @@ def with_side(terms: Terms, side: bytes | None) -> Terms | str:
 
 def _read(side: _Side) -> dict[str, Any]:
     """Give what a side file says. Raises ValueError."""
-    plain = ("model", "catalog", "accept_valid", "name", "priority", "mapping", "template")
+    plain = ("model", "accept_valid", "catalog", "name", "priority", "mapping", "template", "ask")
     given = {name: said for name in plain if (said := getattr(side, name)) is not None}
     if side.tier is not None:
         given["tier"] = str(parse_choice(side.tier))

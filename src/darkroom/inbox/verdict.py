@@ -18,7 +18,7 @@ from darkroom.inbox.inbox import Drop, Inbox
 from darkroom.inbox.terms import Terms
 from darkroom.jobs import load
 from darkroom.manifest import Manifest
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom.source import reading_of
 from darkroom_manifests.money import NANO, dollars
 from darkroom_manifests.problem import Problem
@@ -46,7 +46,7 @@ def judge(
         unloaded = books.unloaded(connection, key)
     if unloaded is not None:  # whoever loaded it died: who watches an inbox is alone
         db.transact(room.database, lambda connection: load.discard(connection, unloaded))
-    plan = _planned(room, inbox, drop, copy, base, _choices(terms, due))
+    plan = _planned(room, inbox, drop, copy, base, terms, due)
     if isinstance(plan, Refused):
         return plan
     cap = None if terms.max_cost_nusd is None else dollars(terms.max_cost_nusd)
@@ -76,16 +76,25 @@ def _choices(terms: Terms, due: datetime | None) -> Choices:
         deliver_by=due,
         mapping=terms.mapping,
         template=terms.template,
+        ask=terms.ask,
     )
 
 
 def _planned(
-    room: Darkroom, inbox: Inbox, drop: Drop, copy: Path, base: Path | None, choices: Choices
+    room: Darkroom,
+    inbox: Inbox,
+    drop: Drop,
+    copy: Path,
+    base: Path | None,
+    terms: Terms,
+    due: datetime | None,
 ) -> Plan | Refused:
     """Read the file as the settings and its terms say; a template may not be there."""
+    choices = _choices(terms, due)
     try:
         reading = reading_of(room.settings, choices)
-        return room.plan(_manifest(inbox, drop, copy, base, reading), choices=choices)
+        manifest = _manifest(inbox, drop, copy, base, reading)
+        return room.plan(manifest, choices=choices, catalog=terms.catalog)
     except ConfigInvalid as error:
         return Refused(error.message, error.hint)
 

@@ -43,7 +43,7 @@ class Watch:
         self.inbox = inbox
         self._place = place
         self._is_stopped = is_stopped
-        self._intake = Intake(room, inbox, place)
+        self.intake = Intake(room, inbox, place)
         self._leaving = Leaving(room, inbox, place)
         self._settling = Settling(place.settle_seconds, place.is_ended)
         self._own: set[str] = set()
@@ -65,13 +65,14 @@ class Watch:
         return wait
 
     def _round(self) -> float | None:
-        self._let_go()
         self._go_on()
         if self.inbox.removed_at is not None:
+            self._let_go()
             return None
         settled = self._settling.settled(self._place.look(), time.monotonic())
         ready = list(islice(settled, _AT_ONCE + 1))
         self._take(ready[:_AT_ONCE])
+        self._let_go()  # last: where nothing is to be made, a job has ended when it is submitted
         if len(ready) > _AT_ONCE:
             return 0.0
         due = self._settling.due
@@ -95,7 +96,7 @@ class Watch:
         for drop in drops:
             if self._is_stopped():
                 return
-            if (kept := self._intake.take(drop)) is not None:
+            if (kept := self.intake.take(drop)) is not None:
                 self.taken += 1
                 self._take_in(drop, kept)
 
@@ -107,7 +108,7 @@ class Watch:
             if drop.id not in self._own:
                 self._own.add(drop.id)
                 drop = self._tried(drop)  # noqa: PLW2901  # the same, once more
-            if (kept := self._intake.take(drop)) is not None:
+            if (kept := self.intake.take(drop)) is not None:
                 self._take_in(drop, kept)
 
     def _tried(self, drop: Drop) -> Drop:
@@ -116,7 +117,7 @@ class Watch:
     def _take_in(self, drop: Drop, kept: str) -> None:
         """Take a file in; one that brings out a defect does not keep the others waiting."""
         try:
-            self._intake.take_in(drop, kept)
+            self.intake.take_in(drop, kept)
         except (StorageFault, OperationalError, InterfaceError):
             raise
         except Exception as error:  # whatever it is, the other files go on

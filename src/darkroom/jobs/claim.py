@@ -13,11 +13,11 @@ from sqlalchemy import Connection, select, update
 from darkroom import bulk, db
 from darkroom.db import AnyRow
 from darkroom.ids import new_id
-from darkroom.jobs import counts, leases, rests
+from darkroom.jobs import counts, edited, leases, rests
 from darkroom.jobs.dealer import ANY, Dealer, Fits
 from darkroom.jobs.purse import Purse, Stop
 from darkroom.jobs.turns import models_of, tiers_with_work, turns
-from darkroom.models import Attempt, AttemptState, Render, RenderState
+from darkroom.models import Attempt, AttemptState, Remedy, Render, RenderState
 from darkroom.settings import Budget
 from darkroom_manifests.money import NANO, short_dollars
 from darkroom_manifests.tier import Tier
@@ -47,6 +47,7 @@ class Claim(msgspec.Struct, frozen=True):
     request: str
     reserved_nusd: int
     sent_at: datetime
+    remedy: Remedy | None = None
 
 
 def claim(
@@ -103,14 +104,16 @@ def _entered(bound: Bound | None) -> RenderState:
 def recall(connection: Connection, attempt_ids: Collection[str]) -> list[Claim]:
     """Read claims again, in whatever state their attempts are by now."""
     query = (
-        select(Attempt, Render.request)
+        select(Attempt, Render.request, Render.parent_id)
         .join(Render, Render.id == Attempt.render_id)
         .where(bulk.among(connection, Attempt.id, attempt_ids))
     )
-    return [_recalled(row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    requests = edited.completed(connection, rows, key="render_id")
+    return [_recalled(row, requests.get(row.render_id, row.request)) for row in rows]
 
 
-def _recalled(row: AnyRow) -> Claim:
+def _recalled(row: AnyRow, request: str) -> Claim:
     return Claim(
         attempt_id=row.id,
         render_id=row.render_id,
@@ -118,9 +121,10 @@ def _recalled(row: AnyRow) -> Claim:
         fence=row.fence,
         tier=Tier(row.tier),
         model=row.model,
-        request=row.request,
+        request=request,
         reserved_nusd=row.reserved_nusd,
         sent_at=row.sent_at,
+        remedy=row.remedy and Remedy(row.remedy),
     )
 
 
@@ -137,6 +141,7 @@ def _take(
     now: datetime,
     bound: Bound | None,
 ) -> list[Claim]:
+    requests = edited.completed(connection, chosen)
     claims = [
         Claim(
             attempt_id=new_id("att"),
@@ -145,9 +150,10 @@ def _take(
             fence=render.fence + 1,
             tier=tier,
             model=render.model,
-            request=render.request,
+            request=requests.get(render.id, render.request),
             reserved_nusd=render.reserve_nusd,
             sent_at=now,
+            remedy=render.remedy and Remedy(render.remedy),
         )
         for render in chosen
     ]
@@ -214,4 +220,5 @@ def _attempt(claim: Claim, worker_id: str | None, batch_id: str | None) -> dict[
         "charged_nusd": 0,
         "at_risk_nusd": 0,
         "sent_at": claim.sent_at,
+        "remedy": claim.remedy,
     }

@@ -12,39 +12,34 @@ from sqlalchemy import Connection, select
 
 from darkroom import bulk, db, ledger
 from darkroom.db import AnyRow
-from darkroom.jobs import counts
+from darkroom.jobs import counts, edited, edits, looks
+from darkroom.jobs.picture import Picture
 from darkroom.jobs.steps import Step, Tally, next_step
-from darkroom.models import Attempt, AttemptState, CostSource, Job, Render, RenderState
+from darkroom.models import Attempt, AttemptState, CostSource, Job, Remedy, Render, RenderState
 from darkroom.settings import Rules
 from darkroom.storage.parcel import Stored
 from darkroom_manifests.tier import Tier
 
+__all__ = ["Closed", "Closing", "Picture", "Tokens", "close"]
+
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens as the provider reported them; None where it said nothing."""
+    """Tokens as the provider reported them, and billed queries; None where it said nothing."""
 
     prompt: int | None = None
     cached: int | None = None
     image: int | None = None
     text: int | None = None
     thought: int | None = None
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """The delivered bytes, which lie in the spool until they are published. Sizes in pixels."""
-
-    sha256: str
-    bytes: int
-    mime: str
-    extension: str
-    width: int
-    height: int
+    searches: int | None = None
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
     """How one attempt ended. `wait` is what the provider asked for, in seconds.
 
     `busy_seconds` is the least wait after a refusal of capacity, whatever the provider asked for.
+    `remedy` is what the next request could say differently after a refusal, if there is anything.
+    `signed` are the parts of an answer that another turn goes on from; see `Exchange`.
     """
 
     attempt_id: str
@@ -63,6 +58,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     wait: float | None = None
     busy_seconds: float = 0.0
     picture: Picture | None = None
+    remedy: Remedy | None = None
+    signed: str | None = None
 
 
 class Closed(msgspec.Struct, frozen=True):
@@ -89,6 +86,7 @@ def close(
     by_id = {closing.attempt_id: closing for closing in closings}
     found = _open_attempts(connection, by_id)
     open_rows = [row for row in found if _is_whole(by_id[row.attempt_id], stored)]
+    by_id |= _stopped(connection, open_rows, by_id)
     steps = {row.attempt_id: _step(by_id[row.attempt_id], row, rules) for row in open_rows}
     attempts, renders = [], []
     for row in open_rows:
@@ -99,9 +97,32 @@ def close(
     bulk.change(connection, Render, renders)
     _book(connection, open_rows, by_id)
     _count(connection, open_rows, steps, now)
+    edited.keep(connection, {row.render_id: _signed(by_id[row.attempt_id]) for row in open_rows})
+    edits.follow(connection, {row.render_id: steps[row.attempt_id].state for row in open_rows})
     still_open = {row.attempt_id for row in found}
     late = tuple(c for c in by_id.values() if c.attempt_id not in still_open)
     return Closed(steps, late)
+
+
+def _stopped(
+    connection: Connection, rows: Sequence[AnyRow], by_id: Mapping[str, Closing]
+) -> dict[str, Closing]:
+    """What a gate stops that must know all images of a job: it is paid, and nobody's picture."""
+    pictures = {owner: one.picture for owner, one in by_id.items() if one.picture is not None}
+    return {
+        owner: msgspec.structs.replace(
+            by_id[owner],
+            ended=AttemptState.SPOILED,
+            finish_reason=looks.DUPLICATE,
+            message=f"It looks like the image of row {other}.",
+            picture=None,
+        )
+        for owner, other in looks.book(connection, rows, pictures).items()
+    }
+
+
+def _signed(closing: Closing) -> str | None:
+    return None if closing.picture is None else closing.signed
 
 
 def _is_whole(closing: Closing, stored: Mapping[str, Stored]) -> bool:
@@ -116,11 +137,13 @@ def _open_attempts(connection: Connection, ids: Collection[str]) -> Sequence[Any
             Attempt.sent_at,
             Attempt.reserved_nusd,
             Render.id.label("render_id"),
+            Render.row_id,
             Render.state,
             Render.fence,
             Render.tries,
             Render.imageless,
             Render.losses,
+            Render.remedy,
             Render.reserve_nusd,
             Render.max_cost_nusd,
             Render.charged_nusd,
@@ -144,7 +167,13 @@ def _step(closing: Closing, row: AnyRow, rules: Rules) -> Step:
     )
     reason = closing.block_reason or closing.finish_reason
     step = next_step(
-        tally, closing.ended, rules, reason, closing.wait, busy_seconds=closing.busy_seconds
+        tally,
+        closing.ended,
+        rules,
+        reason,
+        closing.wait,
+        busy_seconds=closing.busy_seconds,
+        remedy=closing.remedy,
     )
     if step.state is RenderState.PENDING and row.max_cost_nusd is not None:
         spent = row.charged_nusd + row.at_risk_nusd + sum(_money(closing, row))
@@ -177,6 +206,7 @@ def _attempt(closing: Closing, row: AnyRow, step: Step, now: datetime) -> dict[s
         "image_tokens": closing.tokens.image,
         "text_tokens": closing.tokens.text,
         "thought_tokens": closing.tokens.thought,
+        "searches": closing.tokens.searches,
         "traffic_type": closing.traffic_type,
         "http_status": closing.http_status,
         "finish_reason": closing.finish_reason,
@@ -194,6 +224,7 @@ def _render(
 ) -> dict[str, Any]:
     charged, at_risk = _money(closing, row)
     picture = closing.picture if stored is not None else None
+    stored = stored if picture is not None else None
     waits = step.state is RenderState.PENDING and step.wait
     return {
         "id": row.render_id,
@@ -204,6 +235,7 @@ def _render(
         "tries": row.tries + step.tries,
         "imageless": row.imageless + step.imageless,
         "losses": row.losses + step.losses,
+        "remedy": step.remedy or row.remedy,
         "charged_nusd": row.charged_nusd + charged,
         "at_risk_nusd": row.at_risk_nusd + at_risk,
         "attempt_id": closing.attempt_id if picture else None,

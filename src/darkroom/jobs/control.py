@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from darkroom import db, ledger
-from darkroom.jobs import batches, counts
+from darkroom.jobs import batches, counts, edits
 from darkroom.models import Account, Attempt, Batch, Job, Render, RenderState
 
 
@@ -65,8 +65,8 @@ def cancel(connection: Connection, job_id: str) -> int:
     connection.execute(
         update(Job).where(Job.id == job_id, Job.finished_at.is_(None)).values(cancelled_at=now)
     )
-    waiting = Render.state.in_([RenderState.PENDING, RenderState.HELD])
-    cancelled = _move(connection, job_id, waiting, RenderState.CANCELLED)
+    unsent = Render.state.in_([RenderState.PENDING, RenderState.WAITING, RenderState.HELD])
+    cancelled = _move(connection, job_id, unsent, RenderState.CANCELLED)
     # Last: a claim that held some of them until now may have opened a batch.
     open_ones = connection.scalars(select(Batch.id).where(Batch.job_id == job_id)).all()
     batches.ask_to_cancel(connection, open_ones, "the job was cancelled")
@@ -84,7 +84,9 @@ def retry(connection: Connection, job_id: str, states: Collection[RenderState]) 
     This is a person's word, and is written on the newest attempt of each render: it allows another
     one after a lost answer, a refusal or a request that was invalid.
     """
-    chosen = Render.state.in_([state for state in states if state in RETRIABLE])
+    chosen: ColumnElement[bool] = Render.state.in_([s for s in states if s in RETRIABLE])
+    # What failed with the image that it changes goes on with it, or fails with it again.
+    chosen |= (Render.state == RenderState.FAILED) & (Render.reason == edits.PARENT)
     newest = (
         select(Attempt.id)
         .join(Render, and_(Render.id == Attempt.render_id, Render.fence == Attempt.fence))
@@ -95,7 +97,9 @@ def retry(connection: Connection, job_id: str, states: Collection[RenderState]) 
     )
     connection.execute(update(Job).where(Job.id == job_id).values(cancelled_at=None))
     connection.execute(
-        update(Render).where(Render.job_id == job_id, chosen).values(tries=0, imageless=0)
+        update(Render)
+        .where(Render.job_id == job_id, chosen)
+        .values(tries=0, imageless=0, remedy=None)
     )
     return _move(connection, job_id, chosen, RenderState.PENDING)
 
@@ -145,4 +149,6 @@ def _move(
     for state, how_many in leaving:
         counts.moved(by_job[job_id], RenderState(state), enter, how_many)
     counts.shift(connection, by_job, now)
+    if enter is RenderState.PENDING:
+        edits.sort(connection, job_id)
     return sum(how_many for _, how_many in leaving)

@@ -49,7 +49,7 @@ def finish(connection: Connection, job_ids: list[str], now: datetime) -> None:
     """Set or take back `finished_at`, by what the counters say."""
     if not job_ids:
         return
-    unfinished = Job.held + Job.pending + Job.sent + Job.submitted
+    unfinished = Job.held + Job.waiting + Job.pending + Job.sent + Job.submitted
     done = update(Job).where(Job.id == bindparam("of"), unfinished == 0)
     open_again = update(Job).where(Job.id == bindparam("of"), unfinished > 0)
     rows = [{"of": job_id} for job_id in job_ids]

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from darkroom.db import AnyRow
+from darkroom.jobs import rests
 from darkroom.jobs.purse import Purse
 from darkroom.jobs.turns import Turn, is_due
 from darkroom.models import Render
@@ -106,6 +107,9 @@ class Dealer:
                 Render.fence,
                 Render.model,
                 Render.request,
+                Render.parent_id,
+                Render.tier,
+                Render.remedy,
                 Render.reserve_nusd,
             )
             .where(Render.job_id == job_id, Render.tier == self._tier, is_due(self._now))
@@ -114,5 +118,5 @@ class Dealer:
             .with_for_update(skip_locked=True)
         )
         if away:
-            query = query.where(Render.model.not_in(away))
+            query = query.where(rests.awake(away))
         return list(self._connection.execute(query))

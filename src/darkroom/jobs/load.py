@@ -8,12 +8,12 @@ from operator import attrgetter
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, delete, insert, select, update
 
 from darkroom import bulk, db, ledger
 from darkroom.ids import new_id
-from darkroom.models import Account, Job, Rejection, Render, RenderState
+from darkroom.jobs import edits, links
+from darkroom.models import Account, Job, Link, Rejection, Render, RenderState
 from darkroom_manifests.problem import Problem
 
 _ABANDONED_AFTER: Final = timedelta(hours=6)
@@ -30,6 +30,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     manifest_sha256: str | None = None
     idempotency_key: str | None = None
+    catalog: str | None = None
     deliver_by: datetime | None = None
     priority: int = 0
     cap_nusd: int | None = None
@@ -38,12 +39,14 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     hold: str | None = None
 
 
-class NewRender(msgspec.Struct, frozen=True, kw_only=True):
+class NewRender(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One image to be made, ready to be stored. `request` and `labels` are JSON."""
 
     row_no: int
     line: int
     row_id: str
+    turn: int = 0
+    edits: str | None = None
     variant: int
     n: int
     fingerprint: str
@@ -58,18 +61,42 @@ class NewRender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What was streamed in. `likely_nusd` is the estimate of all renders together."""
+    """What was streamed in. `likely_nusd` is the estimate of all renders together.
+
+    `shared` pictures are made by renders of other rows of the job; `edits` renders change the
+    picture of another.
+    """
 
     rows: int
     renders: int
     invalid: int
     unchanged: int
     likely_nusd: int
+    shared: int = 0
+    edits: int = 0
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """The job that has an idempotency key already."""
+
+    job_id: str
+
+
+def begin_once(connection: Connection, job: NewJob) -> str | Earlier:
+    """Start a job, unless one was begun with its idempotency key before, in any process."""
+    db.take_turns(connection, _SUBMITTING)
+    key = job.idempotency_key
+    earlier = None if key is None else by_idempotency_key(connection, key)
+    return _begin(connection, job) if earlier is None else Earlier(earlier)
 
 
 def begin(connection: Connection, job: NewJob) -> str:
     """Start an empty job and its account; its id."""
     db.take_turns(connection, _SUBMITTING)
+    return _begin(connection, job)
+
+
+def _begin(connection: Connection, job: NewJob) -> str:
     job_id = new_id("job")
     fields = {k: v for k, v in msgspec.structs.asdict(job).items() if k not in _NOT_A_COLUMN}
     connection.execute(insert(Job).values(id=job_id, created_at=db.now(connection), **fields))
@@ -129,15 +156,16 @@ def finish(
     loaded: Loaded,
     *,
     again: bool = False,
+    share: bool = True,
     is_held: bool = False,
 ) -> None:
     """Open the job to claims: from this commit on nothing of it can be lost.
 
-    What another job brought in while this one was read is rendered there, unless `again`. Of a job
-    that is held, every render was added so.
+    What another job brought in while this one was read is rendered there, unless `again`; without
+    `share` only for rows of the same id. Of a job that is held, every render was added so.
     """
     db.take_turns(connection, _SUBMITTING)
-    twice = 0 if again else _drop_what_others_brought(connection, job_id)
+    twice = 0 if again else _give_way(connection, job_id, share=share)
     renders = loaded.renders - twice
     now = db.now(connection)
     connection.execute(
@@ -151,30 +179,29 @@ def finish(
             held=renders if is_held else 0,
             invalid=loaded.invalid,
             unchanged=loaded.unchanged + twice,
+            shared=loaded.shared,
             likely_nusd=loaded.likely_nusd * renders // max(loaded.renders, 1),
         )
     )
+    if loaded.edits:
+        edits.resolve(connection, job_id)
+        edits.sort(connection, job_id)
 
 
-def _drop_what_others_brought(connection: Connection, job_id: str) -> int:
-    """Remove the renders that `known` could not tell of: their jobs were not loaded then.
+def _give_way(connection: Connection, job_id: str, *, share: bool) -> int:
+    """Drop the renders that the books could not tell of: their jobs were not loaded then.
 
     `begin` and `finish` take turns, so a job that was loaded before this one began was seen.
     """
     began = select(Job.created_at).where(Job.id == job_id).scalar_subquery()
     others = connection.scalars(select(Job.id).where(Job.loaded_at >= began)).all()
-    if not others:
-        return 0
-    other = aliased(Render)
-    elsewhere = exists().where(
-        other.fingerprint == Render.fingerprint, other.job_id.in_(others), other.state.in_(_ALIVE)
-    )
-    return connection.execute(delete(Render).where(Render.job_id == job_id, elsewhere)).rowcount
+    return links.give_way(connection, job_id, others, share=share) if others else 0
 
 
 def discard(connection: Connection, job_id: str) -> None:
     """Remove a job whose loading did not come to its end; nothing of it was ever claimed."""
     connection.execute(delete(Rejection).where(Rejection.job_id == job_id))
+    connection.execute(delete(Link).where(Link.job_id == job_id))
     connection.execute(delete(Render).where(Render.job_id == job_id))
     connection.execute(delete(Job).where(Job.id == job_id, Job.loaded_at.is_(None)))
     connection.execute(delete(Account).where(Account.scope == Account.scope_of(job_id)))
@@ -194,26 +221,3 @@ def discard_abandoned(connection: Connection) -> int:
 def by_idempotency_key(connection: Connection, key: str) -> str | None:
     """The job that was submitted with this key before, if there is one."""
     return connection.scalar(select(Job.id).where(Job.idempotency_key == key))
-
-
-def known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, RenderState]:
-    """Which of these pictures are made, refused for good, or on their way; with their state.
-
-    Failed and cancelled ones are not known: submitting them again means to try again.
-    """
-    given = bulk.table_of(connection, fingerprints)
-    # One look at the index for each, whatever PostgreSQL thinks of a table that it has not counted
-    # yet: it would rather read all of it, which a large manifest makes longer with every chunk.
-    state = (
-        select(func.min(Render.state))
-        .join(Job, Job.id == Render.job_id)
-        .where(Render.fingerprint == given.c.value, Render.state.in_(_ALIVE))
-        .where(Job.loaded_at.is_not(None))
-        .scalar_subquery()
-    )
-    found = connection.execute(select(given.c.value, state))
-    return {fingerprint: RenderState(alive) for fingerprint, alive in found if alive is not None}
-
-
-_TRY_AGAIN: Final = (RenderState.FAILED, RenderState.CANCELLED)
-_ALIVE: Final = tuple(state for state in RenderState if state not in _TRY_AGAIN)

@@ -5,7 +5,7 @@ A rest of every tier is the kill switch: each claim looks for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
 
 from darkroom import db
 from darkroom.db import AnyRow
-from darkroom.models import Rest
+from darkroom.models import Render, Rest
 from darkroom_manifests.tier import Tier
 
 WHOLE_TIER: Final = "*"
@@ -122,6 +122,27 @@ def spend_no_more_today(connection: Connection, tier: Tier, now: datetime, hint:
 def spend_again(connection: Connection, tier: Tier) -> None:
     """Take `spend_no_more_today` back: the cap was raised, or money came home."""
     connection.execute(delete(Rest).where(Rest.tier == tier, Rest.reason == DAY_SPENT))
+
+
+def name_of(model: str, size: str | None = None) -> str:
+    """How a rest of a model, or of one size of it, is kept."""
+    return model if size is None else f"{model} {size}"
+
+
+def concerns(name: str) -> ColumnElement[bool]:
+    """The condition that a render is of the model, and the size, that a rest names."""
+    model, _, size = name.partition(" ")
+    if not size:
+        return Render.model == model
+    # In the JSON of a request; inside a prompt its quotes would be escaped.
+    return and_(Render.model == model, Render.request.contains(f'"image_size":"{size}"'))
+
+
+def awake(names: Collection[str]) -> ColumnElement[bool]:
+    """The condition that a render is of no model that rests, and of no size of one."""
+    models = [name for name in names if " " not in name]
+    sizes = [~concerns(name) for name in names if " " in name]
+    return and_(Render.model.not_in(models), *sizes)
 
 
 def of_tier(connection: Connection, tier: Tier, now: datetime) -> Sequence[AnyRow]:

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from darkroom.models import AttemptState, RenderState
+from darkroom.models import AttemptState, Remedy, RenderState
+from darkroom.models.attempt import STOPPED
 from darkroom.settings import OnLost, Rules
 
 _LONGEST_WAIT: Final = 60.0
@@ -24,7 +25,10 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """Where a render goes. `wait` is in seconds; `resend_rule` names what allows a re-send."""
+    """Where a render goes. `wait` is in seconds; `resend_rule` names what allows a re-send.
+
+    `remedy` is what its next request says differently, if that is something new.
+    """
 
     state: RenderState
     reason: str | None = None
@@ -33,6 +37,7 @@ class Step(msgspec.Struct, frozen=True):
     imageless: int = 0
     losses: int = 0
     resend_rule: str | None = None
+    remedy: Remedy | None = None
 
 
 def next_step(
@@ -43,12 +48,16 @@ def next_step(
     wait: float | None,
     *,
     busy_seconds: float = 0.0,
+    remedy: Remedy | None = None,
 ) -> Step:
     """Decide by how the attempt ended. `wait` is what the provider asked for, in seconds.
 
-    `busy_seconds` is the least wait after a refusal of capacity.
+    `busy_seconds` is the least wait after a refusal of capacity; `remedy` is what could be asked
+    differently after a refusal.
     """
     step = _decide(tally, ended, rules, reason, wait)
+    if ended is AttemptState.REFUSED and remedy is not None:
+        step = _remedied(tally, rules, remedy)
     if ended is AttemptState.BUSY:
         step = _not_before(step, wait, busy_seconds)
     if tally.is_cancelled and step.state in (RenderState.PENDING, RenderState.HELD):
@@ -69,9 +78,9 @@ def _decide(
         case AttemptState.NO_IMAGE:
             again = tally.imageless < rules.no_image_retries
             final = Step(RenderState.REFUSED, reason or "no-image", imageless=1)
-            return _again(tally, rules, None, imageless=1) if again else final
+            return _differently(tally, rules, reason) if again else final
         case AttemptState.SPOILED:
-            again = tally.imageless < rules.no_image_retries
+            again = tally.imageless < _anew(rules, reason)
             final = Step(RenderState.FAILED, reason or "spoiled", imageless=1)
             return _again(tally, rules, None, imageless=1) if again else final
         case AttemptState.TRANSIENT:
@@ -84,6 +93,29 @@ def _decide(
             return _again(tally, rules, wait)
         case AttemptState.SENT:
             raise ValueError("an open attempt has not ended")
+
+
+def _anew(rules: Rules, reason: str | None) -> int:
+    """How many paid answers may have brought nothing before this one, if it is to be asked anew."""
+    is_stopped = reason is not None and reason.startswith(STOPPED)
+    return rules.rerolls if is_stopped else rules.no_image_retries
+
+
+def _differently(tally: Tally, rules: Rules, reason: str | None) -> Step:
+    """A prompt that brought no image is put in other words, unless nothing may be added to it.
+
+    An answer that is malformed was no answer to its words: it is asked for again as it was.
+    """
+    step = _again(tally, rules, None, imageless=1)
+    is_malformed = reason is not None and reason.startswith("MALFORMED")
+    remedy = Remedy.ONLY_IMAGE if rules.remedies and not is_malformed else None
+    return msgspec.structs.replace(step, remedy=remedy)
+
+
+def _remedied(tally: Tally, rules: Rules, remedy: Remedy) -> Step:
+    """A refusal is sent again by a rule only, and differently."""
+    step = _again(tally, rules, None)
+    return msgspec.structs.replace(step, remedy=remedy, resend_rule=remedy.value)
 
 
 def _after_loss(tally: Tally, rules: Rules) -> Step:

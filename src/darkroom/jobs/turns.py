@@ -52,9 +52,7 @@ def turns(
     chosen = () if job_id is None else (Job.id == job_id,)
     query = (
         select(Job.id, Job.priority, Job.deliver_by, Job.pending)
-        .where(
-            _is_open(), *chosen, _has_due(now, Render.tier == tier, Render.model.not_in(resting))
-        )
+        .where(_is_open(), *chosen, _has_due(now, Render.tier == tier, rests.awake(resting)))
         .order_by(
             Job.priority.desc(),
             Job.deliver_by.is_(None),

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The wishes of one render that a model may or may not fulfil. None: the model's default."""
 
     model: str
@@ -18,7 +18,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     thinking: str | None = None
     negative_prompt: str | None = None
     references: int = 0
+    grounding: str | None = None
     prompt_chars: int = 0
+
+    @property
+    def searches(self) -> frozenset[str]:
+        """What may be searched before the picture is drawn."""
+        return frozenset() if self.grounding is None else frozenset(self.grounding.split("+"))
 
 
 class Reason(StrEnum):
@@ -39,6 +45,9 @@ class Reason(StrEnum):
     THINKING_NOT_OFFERED = "thinking-not-offered"
     NEGATIVE_PROMPT_NOT_ACCEPTED = "negative-prompt-not-accepted"
     TOO_MANY_REFERENCES = "too-many-references"
+    SEARCH_NOT_OFFERED = "search-not-offered"
+    WISH_NOT_HEARD = "wish-not-heard"
+    TURNS_NOT_TAKEN = "turns-not-taken"
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -70,13 +70,19 @@ class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     text_out: str = "0"
     image_out: str = "0"
     per_image: str = "0"
+    per_call: str = "0"
+    per_search: str = "0.014"
+    """Without it that of the Gemini 3 family (Google, Gemini API, Pricing, 2026-10)."""
+    version: str | None = None
+    """What answers are booked with; None: the day on which it was checked."""
     note: str | None = None
     source: str
     checked: date
 
     def __post_init__(self) -> None:
         price = self.price()
-        free = not any((price.text_in, price.text_out, price.image_out, price.per_image))
+        rates = (price.text_in, price.text_out, price.image_out, price.per_image, price.per_call)
+        free = not any(rates)
         # A forgotten rate must not pass for a gift.
         if free is not (self.level is Level.PROVISIONED):
             raise ValueError("only the provisioned level, and all of it, is free of rates")
@@ -88,7 +94,7 @@ class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def price(self, surcharge_percent: int = 0) -> Price:
         """The list in nano-dollars per token."""
         return Price(
-            version=self.checked.isoformat(),
+            version=self.version or self.checked.isoformat(),
             tier_level=self.level,
             text_in=_per_token(self.text_in),
             image_in=_per_token(self.image_in),
@@ -96,6 +102,8 @@ class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             text_out=_per_token(self.text_out),
             image_out=_per_token(self.image_out),
             per_image=parse_dollars(self.per_image),
+            per_call=parse_dollars(self.per_call),
+            per_search=parse_dollars(self.per_search),
             surcharge_percent=surcharge_percent,
         )
 

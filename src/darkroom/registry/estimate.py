@@ -15,9 +15,11 @@ from darkroom.registry.price import Estimate, Price, Usage
 # token a character instead, since other scripts come near that; FRAME is what a request adds.
 CHARS_PER_TOKEN: Final = 4
 FRAME: Final = 64
+# Queries of a request for each thing that it may search. Our own estimate: Google publishes none.
+SEARCHES: Final = Beside(typical=1, high=4)
 
 
-class Load(msgspec.Struct):
+class Load(msgspec.Struct, gc=False):
     """How many images, and the words of all their prompts together."""
 
     images: int = 0
@@ -58,7 +60,7 @@ class Tariff(msgspec.Struct, frozen=True):
     """What images cost that are alike in everything but their prompts.
 
     `others` are price lists that may come to count instead of `price`; `typical` and `most` are the
-    tokens that come beside an image.
+    tokens that come beside an image; `searches` and `most_searches` the queries before it.
     """
 
     price: Price
@@ -67,32 +69,36 @@ class Tariff(msgspec.Struct, frozen=True):
     image_tokens: int
     typical: int
     most: int
+    searches: int = 0
+    most_searches: int = 0
 
     def of(self, load: Load) -> Estimate:
-        """Low: images and prompts. Likely: with typical thoughts. High: what to reserve."""
+        """Low: images and prompts. Likely: with thoughts and queries. High: what to reserve."""
         words, images = load.prompt_tokens, load.images
         longest = load.prompt_chars + FRAME * images
-        most = self._usage(images, longest, self.most)
+        most = self._usage(images, longest, self.most, self.most_searches)
+        likely = self._usage(images, words, self.typical, self.searches)
         return Estimate(
             low=self.price.charge(self._usage(images, words, 0), images),
-            likely=self.price.charge(self._usage(images, words, self.typical), images),
+            likely=self.price.charge(likely, images),
             high=max(each.charge(most, images) for each in (self.price, *self.others)),
             version=self.price.version,
         )
 
-    def _usage(self, images: int, words: int, beside: int) -> Usage:
+    def _usage(self, images: int, words: int, beside: int, searches: int = 0) -> Usage:
         pictures = self.pictures * images
         return Usage(
             prompt_tokens=words + pictures,
             input_image_tokens=pictures,
             image_tokens=self.image_tokens * images,
             thought_tokens=beside * images,
+            searches=searches * images,
         )
 
 
 def tariff(model: Model, ask: Ask, price: Price, others: Iterable[Price]) -> Tariff:
     """Take from the model what the images of this ask have in common."""
-    beside = _beside(model, ask)
+    beside, kinds = _beside(model, ask), len(ask.searches)
     return Tariff(
         price,
         tuple(others),
@@ -100,6 +106,8 @@ def tariff(model: Model, ask: Ask, price: Price, others: Iterable[Price]) -> Tar
         image_tokens=model.sizes[ask.image_size or model.default_size],
         typical=beside.typical,
         most=beside.high,
+        searches=SEARCHES.typical * kinds,
+        most_searches=SEARCHES.high * kinds,
     )
 
 

@@ -17,20 +17,32 @@ ALTERNATIVES: Final = 3
 
 def way_out(wish: Wish) -> str | None:
     """The successor, here or else where it answers, and the tiers where the model itself does."""
-    tiers = [tier for tier in _google_tiers() if wish.model.answers(tier, wish.on)]
-    lives = f"{wish.model.id} is served on {either(tiers)}" if tiers else None
+    lives = lives_on(wish)
     successor = heir(wish.models, wish.model.id, wish.tier, wish.on)
     if successor is not None:
         return joined(f"Choose {successor}", lives)
-    return joined(lives) or _abroad(wish)
+    if lives is not None:
+        return joined(lives)
+    found = abroad(wish)
+    return found and f"Choose {found[0]} on {found[1]}."
 
 
-def _abroad(wish: Wish) -> str | None:
-    """The successor on another tier, the provider's own tiers first."""
+def lives_on(wish: Wish) -> str | None:
+    """The tiers where the model itself answers, or may still answer where that is allowed."""
+    tiers = [
+        tier
+        for tier in _google_tiers()
+        if wish.model.answers(tier, wish.on) or (wish.allows_retired and wish.model.has(tier))
+    ]
+    return f"{wish.model.id} is served on {either(tiers)}" if tiers else None
+
+
+def abroad(wish: Wish) -> tuple[str, Tier] | None:
+    """The successor and another tier that has it, the provider's own tiers first."""
     for tier in sorted(_google_tiers(), key=lambda tier: tier.provider is not wish.tier.provider):
         successor = heir(wish.models, wish.model.id, tier, wish.on)
         if successor is not None:
-            return f"Choose {successor} on {tier}."
+            return successor, tier
     return None
 
 

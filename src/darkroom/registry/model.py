@@ -48,6 +48,13 @@ class Thinking(StrEnum):
     HIGH = "high"
 
 
+class Search(StrEnum):
+    """What a model can look up before it draws; each query is billed."""
+
+    WEB = "web"
+    IMAGE = "image"
+
+
 class Status(StrEnum):
     """Where a model stands in its life at one provider on one day."""
 
@@ -101,6 +108,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Where it is served; None: the provider has no locations, or none are recorded."""
     level_locations: dict[Level, tuple[str, ...]] = {}
     """Levels that are served in fewer places."""
+    searches: tuple[Search, ...] = ()
+    """What of Google's index a request may be grounded in."""
     output: str
     """The mime type to expect; the bytes decide."""
     note: str | None = None
@@ -142,6 +151,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pixels: str
     """Name of the pixel table that holds size and ratio -> width and height."""
     parameters: tuple[Parameter, ...] = ()
+    seeds: tuple[int, int] | None = None
+    """The least and the largest seed; None: whatever a manifest can hold."""
     temperature_max: float = 2.0
     thinking: dict[Thinking, Beside] = {}
     default_thinking: Thinking | None = None
@@ -176,6 +187,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Whether a request at that tier is answered on that day; simulated models never die."""
         offer = self.offers.get(tier.provider)
         return self.has(tier, level) and (offer is None or offer.alive(on))
+
+    def searches(self, tier: Tier) -> frozenset[str]:
+        """What can be looked up there before it draws; the simulator's is the most of any door."""
+        offer = self.offers.get(tier.provider)
+        asked = self.offers.values() if tier.is_simulated else (offer,) if offer else ()
+        return frozenset(kind for each in asked for kind in each.searches)
 
     def draws(self, tier: Tier) -> tuple[str, ...]:
         """Size classes that the tier draws, smallest first."""

@@ -12,6 +12,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
     `input_image_tokens` and `cached_tokens` are parts of `prompt_tokens`; `image_tokens` and
     `text_tokens` are the parts of the candidates; thoughts come on top of the candidates.
+    `searches` are no tokens: queries of a grounded request.
     """
 
     prompt_tokens: int = 0
@@ -21,13 +22,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     text_tokens: int = 0
     thought_tokens: int = 0
     input_image_tokens: int = 0
+    searches: int = 0
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """A price list for one model at one provider and level: nano-dollars per token and per image.
+    """A price list for one model at one provider and level, in nano-dollars.
+
+    Rates are per token, image, call, and query of a grounded request.
 
     `version` is the day on which the list was read. `surcharge_percent` is what Vertex adds
-    outside its global endpoint.
+    outside its global endpoint, on all but queries.
     """
 
     version: str
@@ -38,12 +42,19 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     text_out: int = 0
     image_out: int = 0
     per_image: int = 0
+    per_call: int = 0
+    per_search: int = 0
     surcharge_percent: int = 0
 
-    def charge(self, usage: Usage, images: int) -> int:
-        """Nano-dollars for one answer that held so many delivered images, rounded up."""
+    def charge(self, usage: Usage, images: int, calls: int | None = None) -> int:
+        """Nano-dollars for answers that held so many delivered images, rounded up.
+
+        `calls` is how many answers there were; None: one an image.
+        """
         total = self._input(usage) + self._output(usage) + self.per_image * images
-        return -(-total * (100 + self.surcharge_percent) // 100)
+        total += self.per_call * (images if calls is None else calls)
+        charged = -(-total * (100 + self.surcharge_percent) // 100)
+        return charged + self.per_search * usage.searches
 
     def _input(self, usage: Usage) -> int:
         pictures = min(usage.input_image_tokens, usage.prompt_tokens)
@@ -63,7 +74,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         return usage.image_tokens * self.image_out + spoken * self.text_out
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Nano-dollars that one image may cost; `high` is what to reserve before asking for it."""
 
     low: int

@@ -29,7 +29,13 @@ class PriceBook:
 
     __slots__ = ("_lists", "_surcharges")
 
-    def __init__(self, entries: Iterable[PriceEntry], surcharges: Iterable[Surcharge]) -> None:
+    def __init__(
+        self,
+        entries: Iterable[PriceEntry],
+        surcharges: Iterable[Surcharge],
+        own: Iterable[PriceEntry] = (),
+    ) -> None:
+        """Sort the lists; `own` ones replace all others of their model, provider and level."""
         by_day: dict[Key, dict[date, Dated]] = {}
         for entry in entries:
             dated = Dated(entry, entry.price())
@@ -40,6 +46,10 @@ class PriceBook:
         self._lists = {
             key: [days[day] for day in sorted(days, reverse=True)] for key, days in by_day.items()
         }
+        for entry in own:
+            dated = Dated(entry, entry.price())
+            for provider in entry.providers:
+                self._lists[(entry.model, provider, entry.level)] = [dated]
         self._surcharges = sorted(surcharges, key=lambda surcharge: surcharge.valid_from)
 
     def find(

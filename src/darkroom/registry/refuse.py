@@ -9,6 +9,7 @@ from typing import Final
 from darkroom.registry.ask import Reason, Refusal
 from darkroom.registry.instead import at_level, either, granted, heir, joined, known, way_out
 from darkroom.registry.model import LEVELS, Parameter, Retired, Status, Unknown
+from darkroom.registry.succession import succession
 from darkroom.registry.wish import Models, Wish
 from darkroom_manifests.problem import quote
 from darkroom_manifests.tier import Tier
@@ -45,11 +46,13 @@ def _absence(wish: Wish) -> Refusal | None:
         return Refusal("model", Reason.MODEL_NOT_SERVED, message, way_out(wish))
     if offer is None or offer.alive(wish.on):
         return None
+    if wish.allows_retired and offer.status(wish.on) is Status.GONE:
+        return None
     if offer.status(wish.on) is Status.UNRELEASED:
         message = f"{wish.who} is served only from {offer.ga} on."
         return Refusal("model", Reason.MODEL_UNRELEASED, message, way_out(wish))
     message = f"{wish.who} was shut down on {offer.gone}."
-    return Refusal("model", Reason.MODEL_GONE, message, way_out(wish))
+    return Refusal("model", Reason.MODEL_GONE, message, succession(wish))
 
 
 def _level(wish: Wish) -> Refusal | None:
@@ -96,9 +99,14 @@ def _ratio(wish: Wish) -> Refusal | None:
 
 
 def _seed(wish: Wish) -> Refusal | None:
-    if wish.ask.seed is None:
+    seed, seeds = wish.ask.seed, wish.model.seeds
+    if seed is None:
         return None
-    return _parameter(wish, Parameter.SEED, Reason.SEED_NOT_ACCEPTED)
+    if seeds is None or seeds[0] <= seed <= seeds[1]:
+        return _parameter(wish, Parameter.SEED, Reason.SEED_NOT_ACCEPTED)
+    message = f"{wish.who} takes no seed of {seed}."
+    hint = f"Choose one from {seeds[0]} to {seeds[1]}."
+    return Refusal("seed", Reason.SEED_NOT_ACCEPTED, message, hint)
 
 
 def _negative_prompt(wish: Wish) -> Refusal | None:
@@ -152,6 +160,19 @@ def _references(wish: Wish) -> Refusal | None:
     return Refusal("references", Reason.TOO_MANY_REFERENCES, message, joined(elsewhere, fewer))
 
 
+def _grounding(wish: Wish) -> Refusal | None:
+    asked = wish.ask.searches
+    lacking = asked - wish.model.searches(wish.tier)
+    if not lacking:
+        return None
+    message = f"{wish.who} has no {either(sorted(lacking))} search."
+    elsewhere = granted(
+        wish, f"{wish.ask.grounding} is searched", lambda model, tier: asked <= model.searches(tier)
+    )
+    hint = joined(elsewhere, "Leave grounding out, or write off")
+    return Refusal("grounding", Reason.SEARCH_NOT_OFFERED, message, hint)
+
+
 RULES: Final[tuple[Callable[[Wish], Refusal | None], ...]] = (
     _level,
     _location,
@@ -162,4 +183,5 @@ RULES: Final[tuple[Callable[[Wish], Refusal | None], ...]] = (
     _thinking,
     _negative_prompt,
     _references,
+    _grounding,
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
 from darkroom.registry.ask import Ask, Expected, Refusal
-from darkroom.registry.catalog import PixelTable
+from darkroom.registry.catalog import PixelTable, PriceEntry
 from darkroom.registry.estimate import Load, Tariff, tariff, tokens_of
 from darkroom.registry.load import load as read
 from darkroom.registry.model import LEVELS, Level, Model, Retired, Unknown
@@ -39,9 +39,10 @@ class Registry:
     _prices: PriceBook
 
     @classmethod
-    def load(cls, override: Path | None = None) -> Self:
+    def load(cls, override: Path | None = None, own: Sequence[PriceEntry] = ()) -> Self:
         """Read the data of the wheel with the user's file, if any, merged over it.
 
+        `own` price lists come in the place of all others of their model and provider.
         Raises RegistryError, whose message names the file and the key.
         """
         catalog = read(override)
@@ -50,7 +51,7 @@ class Registry:
             MappingProxyType(dict(catalog.models)),
             Names(catalog.models, catalog.retired),
             catalog.pixels,
-            PriceBook(catalog.prices, catalog.surcharges),
+            PriceBook(catalog.prices, catalog.surcharges, own),
         )
 
     def find(self, name: str) -> Model | Retired | Unknown:
@@ -65,17 +66,30 @@ class Registry:
         *,
         location: str | None = None,
         level: Level | None = None,
+        allows_retired: bool = False,
     ) -> list[Refusal]:
         """What the model cannot do of this on that tier and day; empty: it can do it all.
 
         `location` is Vertex's (`global`, `us-central1`); None leaves it unchecked. `level` is the
         one that requests name, where it is not the tier's own. A model that is not to be had at
-        all yields that one refusal alone.
+        all yields that one refusal alone; `allows_retired` lets one pass that was shut down.
         """
         found = self.find(ask.model)
         if not isinstance(found, Model):
             return [refuse_name(self.models, found, tier, on)]
-        return refuse(Wish(self.models, found, ask, tier, level or LEVELS[tier], on, location))
+        noon = datetime.combine(on, time(12), UTC)
+        wish = Wish(
+            self.models,
+            found,
+            ask,
+            tier,
+            level or LEVELS[tier],
+            on,
+            location,
+            lambda name, on_tier: self.price(name, on_tier, noon, location=location or GLOBAL),
+            allows_retired,
+        )
+        return refuse(wish)
 
     def price(
         self,

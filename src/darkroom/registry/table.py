@@ -38,6 +38,10 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     thinking: tuple[str, ...]
     parameters: tuple[str, ...]
     max_references: int
+    searches: dict[Provider, tuple[str, ...]]
+    """What requests may be grounded in, where in anything."""
+    search_nusd: dict[Tier, int]
+    """Tier -> nano-dollars for one query, of models that search."""
     image_nusd: dict[Tier, dict[str, int]]
     """Tier -> size -> nano-dollars for the image alone; prompt and thoughts come on top."""
     price_version: dict[Tier, str]
@@ -64,6 +68,10 @@ def _row(registry: Registry, model: Model, on: date) -> ModelRow:
         thinking=tuple(model.thinking),
         parameters=model.parameters,
         max_references=model.max_references,
+        searches={name: offer.searches for name, offer in model.offers.items() if offer.searches},
+        search_nusd={
+            tier: price.per_search for tier, price in priced.items() if model.searches(tier)
+        },
         image_nusd={tier: _by_size(model, tier, price) for tier, price in priced.items()},
         price_version={tier: price.version for tier, price in priced.items()},
         note=model.note,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from darkroom.registry.ask import Ask
 from darkroom.registry.model import Level, Model
+from darkroom.registry.price import Price
 from darkroom_manifests.tier import Tier
 
 Models = Mapping[str, Model]
@@ -24,6 +25,9 @@ class Wish:
     level: Level
     on: date
     location: str | None
+    price: Callable[[str, Tier], Price | None]
+    """What a model costs on a tier, at its own level, on that day."""
+    allows_retired: bool
 
     @property
     def who(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from darkroom.report.allowances import Allowance, allowances
+from darkroom.report.aside import Quarantined, Waste, alike, quarantined, waste
 from darkroom.report.batches import (
     Batching,
     ProviderBatch,
@@ -25,7 +26,8 @@ from darkroom.report.reasons import (
     rejections,
     waits,
 )
-from darkroom.report.results import FIELDS, Result, own_fields, record, results
+from darkroom.report.record import FIELDS, own_fields, record
+from darkroom.report.results import Page, Result, finished, linked, results
 from darkroom.report.sheet import write_csv
 from darkroom.report.tiers import TierState, tier_states
 from darkroom.report.workers import Held, Life, WorkerState, worker_states
@@ -40,34 +42,42 @@ __all__ = [
     "Held",
     "JobState",
     "Life",
+    "Page",
     "Past",
     "ProviderBatch",
+    "Quarantined",
     "Reason",
     "Rejected",
     "Result",
     "Spending",
     "TierState",
+    "Waste",
     "WorkerState",
+    "alike",
     "allowances",
     "batching",
     "costs",
     "find_batch",
     "find_job",
+    "finished",
     "fleet",
     "holders",
     "job_states",
+    "linked",
     "living_workers",
     "outlook",
     "own_fields",
     "past",
     "pending_on",
     "provider_batches",
+    "quarantined",
     "reasons",
     "record",
     "rejections",
     "results",
     "tier_states",
     "waits",
+    "waste",
     "worker_states",
     "write_csv",
 ]

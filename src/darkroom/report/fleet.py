@@ -100,9 +100,8 @@ def fleet(connection: Connection) -> Fleet:
 
 
 def _jobs(connection: Connection) -> dict[str, int]:
-    query = select(
-        Job.held, Job.pending, Job.sent, Job.submitted, Job.cancelled, Job.cancelled_at, Job.paused
-    ).where(Job.loaded_at.is_not(None))
+    states = (Job.held, Job.waiting, Job.pending, Job.sent, Job.submitted, Job.cancelled)
+    query = select(*states, Job.cancelled_at, Job.paused).where(Job.loaded_at.is_not(None))
     return Counter(word(job) for job in connection.execute(query))
 
 

@@ -37,9 +37,12 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     invalid: int
     unchanged: int
+    shared: int
+    catalog: str | None
     total: int
     held: int
     pending: int
+    waiting: int
     sent: int
     submitted: int
     done: int
@@ -147,6 +150,8 @@ def _state(
         rows=job.rows,
         invalid=job.invalid,
         unchanged=job.unchanged,
+        shared=job.shared,
+        catalog=job.catalog,
         total=sum(counts.values()),
         cap_nusd=account.cap_nusd,
         reserved_nusd=account.reserved_nusd,
@@ -161,9 +166,10 @@ def _state(
 
 def word(job: db.AnyRow) -> str:
     """Say in a word how a job stands."""
-    unfinished = job.held + job.pending + job.sent + job.submitted
+    stopped = job.held and job.held + job.waiting
+    unfinished = job.held + job.waiting + job.pending + job.sent + job.submitted
     if not unfinished:
         return "cancelled" if job.cancelled_at is not None and job.cancelled else "finished"
     if job.paused:
         return "paused"
-    return "held" if job.held == unfinished else "running"
+    return "held" if stopped == unfinished else "running"

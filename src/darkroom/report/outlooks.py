@@ -13,7 +13,7 @@ from darkroom import db
 from darkroom.gauges import Gauges
 from darkroom.jobs import rests
 from darkroom.models import Attempt, AttemptState, Job, Render, RenderState, Worker
-from darkroom.report.past import past
+from darkroom.report.past import sent_today
 from darkroom.report.turnarounds import turnarounds
 from darkroom.router import Outlook, Prospect
 from darkroom.settings import Settings
@@ -67,7 +67,7 @@ def _today(connection: Connection, settings: Settings, tier: Tier) -> int:
     """Requests of this Pacific day, where a limit makes them matter."""
     if settings.limits(tier).requests_per_day is None:
         return 0
-    return past(connection, tier, 0.0).today
+    return sent_today(connection, tier)
 
 
 def _workers(connection: Connection) -> Counter[str]:

@@ -40,7 +40,6 @@ def past(connection: Connection, tier: Tier, window_seconds: float) -> Past:
     now = db.now(connection)
     left = (Attempt.tier == tier) & (Attempt.state != AttemptState.NOT_SENT)
     count = select(func.count()).select_from(Attempt).where(left)
-    today = count.where(Attempt.sent_at >= pacific.day_of(now).began)
     flying = count.where(Attempt.state == AttemptState.SENT)
     window = connection.execute(
         select(Attempt.sent_at, _money())
@@ -51,10 +50,18 @@ def past(connection: Connection, tier: Tier, window_seconds: float) -> Past:
     return Past(
         minute=sum(ago < _MINUTE for ago, _ in spending),
         newest=spending[-1][0] if spending else None,
-        today=connection.scalar(today) or 0,
+        today=sent_today(connection, tier),
         in_flight=connection.scalar(flying) or 0,
         spending=spending,
     )
+
+
+def sent_today(connection: Connection, tier: Tier) -> int:
+    """Count a tier's requests of this Pacific day."""
+    began = pacific.day_of(db.now(connection)).began
+    left = (Attempt.tier == tier) & (Attempt.state != AttemptState.NOT_SENT)
+    query = select(func.count()).select_from(Attempt).where(left, Attempt.sent_at >= began)
+    return connection.scalar(query) or 0
 
 
 def _money() -> ColumnElement[int]:

@@ -15,6 +15,7 @@ from darkroom_manifests.tier import Tier
 _PAGE = 1_000
 _UNFINISHED = (
     RenderState.HELD,
+    RenderState.WAITING,
     RenderState.PENDING,
     RenderState.SENT,
     RenderState.SUBMITTED,
@@ -75,7 +76,7 @@ def _stops(connection: Connection, rest: Rest, job_id: str) -> bool:
     if rest.tier != rests.EVERY_TIER:
         query = query.where(Render.tier == rest.tier)
     if rest.model != rests.WHOLE_TIER:
-        query = query.where(Render.model == rest.model)
+        query = query.where(rests.concerns(rest.model))
     return bool(connection.scalar(select(exists(query))))
 
 

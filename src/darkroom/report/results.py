@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Engine, Select, case, func, select
+from sqlalchemy import Engine, Select, case, func, select, tuple_
 
 from darkroom import db
-from darkroom.models import Attempt, AttemptState, Job, Render, RenderState
-from darkroom_manifests.money import dollars
+from darkroom.models import Attempt, AttemptState, Job, Link, Render, RenderState
 from darkroom_manifests.tier import Tier
 
 _PAGE: Final = 1_000
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One render with the sums of its attempts. `uri` is below the job's storage place."""
+    """One picture of a job with the sums of its render's attempts. `uri` is below `storage_url`.
+
+    `made_by` is None where the render is the row's own. Else it is the job whose render makes the
+    picture, or has made it: it costs this row nothing, and `uri` lies in that job's place. `turn`
+    is the number of an earlier turn of its row, 0 of the last or only one.
+    """
 
     render_id: int
+    row_no: int
     id: str
+    turn: int = 0
     variant: int
     line: int
     state: RenderState
@@ -40,6 +47,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     width: int | None
     height: int | None
     job_id: str
+    made_by: str | None = None
     created_at: datetime
     finished_at: datetime | None
     charged_nusd: int
@@ -49,11 +57,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     image_tokens: int | None
     text_tokens: int | None
     thought_tokens: int | None
+    searches: int | None
     cost_source: str | None
     price_version: str | None
     traffic_type: str | None
     finish_reason: str | None
     block_reason: str | None
+    remedy: str | None
     latency_ms: int | None
 
     @property
@@ -63,7 +73,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def results(engine: Engine, job_id: str, states: Sequence[RenderState] = ()) -> Iterator[Result]:
-    """Every render of a job in the order of its rows, a page at a time, in flat memory."""
+    """Every picture of a job in the order of its rows, a page at a time, in flat memory."""
+    yield from heapq.merge(
+        _own(engine, job_id, states), linked(engine, job_id, states), key=_place_of
+    )
+
+
+def _place_of(result: Result) -> tuple[int, int]:
+    return result.row_no, result.variant
+
+
+def _own(engine: Engine, job_id: str, states: Sequence[RenderState]) -> Iterator[Result]:
     after = -1
     while True:
         query = _results(job_id).where(Render.id > after).order_by(Render.id).limit(_PAGE)
@@ -77,9 +97,84 @@ def results(engine: Engine, job_id: str, states: Sequence[RenderState] = ()) -> 
         after = page[-1].render_id
 
 
+def linked(
+    engine: Engine,
+    job_id: str,
+    states: Sequence[RenderState] = (),
+    after: datetime | None = None,
+) -> Iterator[Result]:
+    """The pictures of a job that other rows' renders make, in the order of its rows.
+
+    With `after`, only those that finished since then.
+    """
+    place = (-1, -1)
+    key = (Link.row_no, Link.variant)
+    while True:
+        query = _linked(job_id).where(tuple_(*key) > place).order_by(*key).limit(_PAGE)
+        if states:
+            query = query.where(Render.state.in_(states))
+        if after is not None:
+            query = query.where(Render.finished_at > after)
+        with db.reading(engine) as connection:
+            page = [_result(row) for row in connection.execute(query)]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        place = _place_of(page[-1])
+
+
+def _linked(job_id: str) -> Select[*tuple[Any, ...]]:
+    given = ("row_no", "row_id", "turn", "variant", "line", "labels", "job_id")
+    made = (Render.__table__.c[name] for name in _RENDER_COLUMNS if name not in given)
+    return (
+        select(
+            *made,
+            *(Link.__table__.c[name] for name in given),
+            Render.job_id.label("made_by"),
+            Job.storage_url,
+            Job.created_at,
+        )
+        .join(Render, Render.id == Link.render_id)
+        .join(Job, Job.id == Render.job_id)
+        .where(Link.job_id == job_id)
+    )
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some results, and whether they were the last for now."""
+
+    results: list[Result]
+    is_last: bool
+
+
+def finished(
+    engine: Engine,
+    job_id: str,
+    place: tuple[datetime, int] | None,
+    states: Sequence[RenderState] = (),
+) -> Page:
+    """Results in the order in which they finished, those after a moment and a render's id."""
+    key = (Render.finished_at, Render.id)
+    query = _results(job_id).where(Render.finished_at.is_not(None)).order_by(*key).limit(_PAGE)
+    if place is not None:
+        query = query.where(tuple_(*key) > place)
+    if states:
+        query = query.where(Render.state.in_(states))
+    with db.reading(engine) as connection:
+        page = [_result(row) for row in connection.execute(query)]
+    return Page(page, len(page) < _PAGE)
+
+
 def _results(job_id: str) -> Select[*tuple[Any, ...]]:
-    tokens = ("prompt_tokens", "image_tokens", "text_tokens", "thought_tokens")
-    latest = ("cost_source", "price_version", "traffic_type", "finish_reason", "block_reason")
+    tokens = ("prompt_tokens", "image_tokens", "text_tokens", "thought_tokens", "searches")
+    latest = (
+        "cost_source",
+        "price_version",
+        "traffic_type",
+        "finish_reason",
+        "block_reason",
+        "remedy",
+    )
     sums = (
         select(
             Attempt.render_id,
@@ -109,7 +204,8 @@ def _results(job_id: str) -> Select[*tuple[Any, ...]]:
 
 
 _RENDER_COLUMNS: Final = (
-    *("id", "job_id", "row_id", "variant", "line", "state", "reason", "message", "model", "tier"),
+    *("id", "job_id", "row_no", "row_id", "turn", "variant", "line", "state", "reason", "message"),
+    *("model", "tier"),
     *("request", "labels", "fingerprint", "uri", "sha256", "bytes", "mime", "width", "height"),
     *("finished_at", "charged_nusd", "at_risk_nusd"),
 )
@@ -120,81 +216,15 @@ def _result(row: db.AnyRow) -> Result:
     values["render_id"] = values.pop("id")
     values["id"] = values.pop("row_id")
     values["state"], values["tier"] = RenderState(values["state"]), Tier(values["tier"])
+    if "made_by" in values:
+        values |= _FREE
     return Result(**values)
 
 
-def record(result: Result) -> dict[str, Any]:
-    """A result as the flat record that reports are written in: FIELDS, then the row's own."""
-    request: dict[str, Any] = msgspec.json.decode(result.request)
-    fields = {
-        "id": result.id,
-        "variant": result.variant,
-        "status": result.state.value,
-        "output_uri": result.uri and f"{result.storage_url.rstrip('/')}/{result.uri}",
-        "sha256": result.sha256,
-        "width": result.width,
-        "height": result.height,
-        "mime": result.mime,
-        "model": result.model,
-        "backend": result.tier.provider.value,
-        "tier": result.tier.value,
-        "traffic_type": result.traffic_type,
-        "finish_reason": result.finish_reason,
-        "block_reason": result.block_reason,
-        "error_kind": None if result.ok else result.reason,
-        "error_message": None if result.ok else result.message,
-        "attempts": result.attempts,
-        "input_tokens": result.prompt_tokens,
-        "output_image_tokens": result.image_tokens,
-        "output_text_tokens": result.text_tokens,
-        "thought_tokens": result.thought_tokens,
-        "cost_usd": dollars(result.charged_nusd),
-        "cost_source": result.cost_source,
-        "at_risk_usd": dollars(result.at_risk_nusd),
-        "price_version": result.price_version,
-        "created_at": result.created_at.isoformat(),
-        "finished_at": result.finished_at and result.finished_at.isoformat(),
-        "latency_s": None if result.latency_ms is None else result.latency_ms / 1000,
-        "job_id": result.job_id,
-        "line": result.line,
-        "row_hash": result.fingerprint,
-        "prompt": request.get("prompt"),
-    }
-    return fields | _own(result.labels)
-
-
-FIELDS: Final = (
-    *("id", "variant", "status", "output_uri", "sha256", "width", "height", "mime", "model"),
-    *("backend", "tier", "traffic_type", "finish_reason", "block_reason", "error_kind"),
-    *("error_message", "attempts", "input_tokens", "output_image_tokens", "output_text_tokens"),
-    *("thought_tokens", "cost_usd", "cost_source", "at_risk_usd", "price_version", "created_at"),
-    *("finished_at", "latency_s", "job_id", "line", "row_hash", "prompt"),
-)
-"""The columns that every record has, in their order."""
-
-
-def own_fields(engine: Engine, job_id: str) -> list[str]:
-    """The columns that a job's rows brought along, in the order of their first appearance."""
-    names: dict[str, None] = {}
-    query = select(Render.labels).where(Render.job_id == job_id, Render.labels.is_not(None))
-    streaming = query.execution_options(yield_per=_PAGE)
-    with db.reading(engine) as connection:
-        for labels in connection.execute(streaming).scalars():
-            names |= dict.fromkeys(_own(labels))
-    return list(names)
-
-
-def _own(labels: str | None) -> dict[str, Any]:
-    """Tags and variables of a row; a variable never takes the place of a field of ours."""
-    if labels is None:
-        return {}
-    kept: dict[str, Any] = msgspec.json.decode(labels)
-    tags = {f"tag.{name}": value for name, value in kept.get("tags", {}).items()}
-    return tags | {_set_apart(name): value for name, value in kept.get("variables", {}).items()}
-
-
-def _set_apart(name: str) -> str:
-    return f"vars.{name}" if name in _TAKEN or name.startswith("tag.") else name
-
-
-_TAKEN: Final = frozenset(FIELDS)
+_FREE: Final[dict[str, int | None]] = {
+    **dict.fromkeys(("charged_nusd", "at_risk_nusd", "attempts"), 0),
+    **dict.fromkeys(("prompt_tokens", "image_tokens", "text_tokens", "thought_tokens", "searches")),
+    **dict.fromkeys(("cost_source", "price_version", "traffic_type", "finish_reason")),
+    **dict.fromkeys(("block_reason", "remedy", "latency_ms")),
+}
+"""What is told of a picture that another row's render made: its cost is told there."""

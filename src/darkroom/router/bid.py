@@ -18,7 +18,8 @@ class Bid(msgspec.Struct, frozen=True, kw_only=True):
     """What a tier would take for an image, in nano-dollars, and when it would be there.
 
     `spacing` is the seconds from one image to the next, `wait` those that nine of ten take from
-    being sent to being here, rests of the tier included. `tariff` None: the price is unknown.
+    being sent to being here, rests of the tier included, and the images that must be there before
+    it counted as if they took as long. `tariff` None: the price is unknown.
     """
 
     tier: Tier

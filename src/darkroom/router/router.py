@@ -20,7 +20,7 @@ AT_ONCE: Final = -math.inf
 """A deadline that nobody keeps: the fastest is chosen."""
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """Where images go, and the seconds from the outlook on until the last is expected."""
 
     bid: Bid

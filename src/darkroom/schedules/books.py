@@ -103,7 +103,8 @@ def add(connection: Connection, run: RunEntry) -> bool:
     fields = msgspec.structs.asdict(run)
     insert = db.insert_of(connection, Run).values(**fields, created_at=db.now(connection))
     unique = [Run.schedule_id, Run.fire_at]
-    return bool(connection.execute(insert.on_conflict_do_nothing(index_elements=unique)).rowcount)
+    insert = insert.on_conflict_do_nothing(index_elements=unique)
+    return bool(connection.execute(insert.execution_options(preserve_rowcount=True)).rowcount)
 
 
 def again(connection: Connection, schedule_id: str, fire_at: datetime) -> bool:

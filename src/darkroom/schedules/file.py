@@ -48,6 +48,7 @@ def read(path: Path, settings: Settings, folder: Path) -> Applied:
     """Read one file and check all that can be checked now. Raises ConfigInvalid."""
     terms = parse(path)
     _require_template(path, terms, settings)
+    _require_targets(path, terms, settings)
     doubts = [f"{key} is kept, and nothing acts on it yet" for key in terms.idle_keys]
     source = terms.source
     if source.python is not None:
@@ -67,6 +68,17 @@ def parse(path: Path) -> Terms:
         return Terms.model_validate(tree)
     except ValidationError as error:
         raise ConfigInvalid(f"{path}: {_said(error)}", hint="Mend it and apply again.") from error
+
+
+def _require_targets(path: Path, terms: Terms, settings: Settings) -> None:
+    known = settings.notices.targets
+    for name in terms.targets:
+        if name not in known:
+            named = ", ".join(known) or "none yet"
+            raise ConfigInvalid(
+                f'{path}: notify: nobody is called "{name}".',
+                hint=f"[notices.targets] of darkroom.toml has {named}.",
+            )
 
 
 def _require_template(path: Path, terms: Terms, settings: Settings) -> None:

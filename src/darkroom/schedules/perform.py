@@ -19,11 +19,12 @@ from darkroom.jobs import load
 from darkroom.killpoints import Point, come_past
 from darkroom.manifest import Manifest
 from darkroom.models import RunState
-from darkroom.planner import Plan
+from darkroom.plan import Plan
 from darkroom.schedules import books
 from darkroom.schedules.entry import Entry, RunEntry
 from darkroom.schedules.gather import Gatherer
 from darkroom.schedules.terms import too_dear
+from darkroom.selection import Select
 from darkroom_manifests.money import short_dollars
 from darkroom_manifests.tier import Tier
 
@@ -72,11 +73,19 @@ class Performance:
         # A batch with a deadline is finished on demand before it; here its own rule says when.
         is_batch = isinstance(terms.tier, Tier) and terms.tier.is_batch
         due = None if is_batch else self._run.deadline_at
-        return Choices(tier=terms.tier, model=terms.model, template=terms.template, deliver_by=due)
+        return Choices(
+            tier=terms.tier,
+            model=terms.model,
+            template=terms.template,
+            deliver_by=due,
+            ask=terms.ask,
+        )
 
     def _submit(self, manifest: Manifest, choices: Choices) -> None:
         terms = self._entry.terms
-        plan = self._room.plan(manifest, choices=choices, **selection(terms.select))
+        plan = self._room.plan(
+            manifest, choices=choices, select=Select(terms.select), catalog=terms.catalog
+        )
         if plan.end is not None or (plan.problems and not plan.rows):
             raise rejected(plan)
         if not plan.rows:
@@ -124,12 +133,3 @@ class Performance:
 
     def _write(self, work: Callable[[Connection], bool | None]) -> bool | None:
         return db.transact(self._room.database, work)
-
-
-def selection(select: str) -> dict[str, Any]:
-    """What a plan is told for a schedule's `select`.
-
-    Changed and missing images are those that the books do not have: without catalogs they are the
-    same.
-    """
-    return {"again": select == "all"}

@@ -6,12 +6,22 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+from darkroom.errors import ConfigInvalid
 from darkroom.schedules.calendar import Calendar
 from darkroom.schedules.sql import require_reading
+from darkroom.selection import named
 from darkroom.settings.value import FROZEN, Money
 from darkroom.span import seconds_of
+from darkroom.wish_list import read_wishes
 from darkroom_manifests.tier import Auto, Tier, parse_choice
 
 _SHORTEST = timedelta(minutes=15)
@@ -20,6 +30,13 @@ _NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 def _span(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
     return float(seconds_of(value)) if isinstance(value, str) else value
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return read_wishes(given)
+    except ConfigInvalid as error:
+        raise ValueError(f"{error.message} {error.hint or ''}".strip()) from error
 
 
 def _choice(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
@@ -128,7 +145,9 @@ class Terms(BaseModel):
     source: Source
     template: str | None = None
     model: str | None = None
-    select: Literal["changed", "missing", "all"] = "changed"
+    ask: Annotated[dict[str, Any], AfterValidator(_asked)] = Field(default_factory=dict)
+    select: Literal["changed", "missing", "failed", "all"] = "missing"
+    catalog: Annotated[str | None, AfterValidator(named)] = None
     tier: TierName | None = None
     max_cost: Money | None = None
     deadline: str | None = Field(None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
@@ -159,9 +178,14 @@ class Terms(BaseModel):
         return Calendar(self.cron, self.timezone)
 
     @property
+    def targets(self) -> list[str]:
+        """Who is told of its runs: names of targets of the settings, `ops` or `apprise:ops`."""
+        return [each.rpartition(":")[2] for each in self.notify]
+
+    @property
     def idle_keys(self) -> list[str]:
         """The keys that are kept for later versions: nothing acts on them yet."""
-        return [name for name in ("review", "publish", "notify") if getattr(self, name)]
+        return [name for name in ("review", "publish") if getattr(self, name)]
 
 
 def too_dear(cost_nusd: int, most: Decimal) -> bool:

@@ -20,6 +20,7 @@ class Inbox(BaseModel):
     scan_seconds: float = Field(
         5.0, gt=0, description="between looks at a folder, where no event comes earlier"
     )
+    list_seconds: float = Field(30.0, gt=0, description="between listings of a bucket")
     require_approval_above: Cap = Field(
         Decimal("1.00"), description="estimate above which a file's job is held"
     )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from darkroom import presets
 from darkroom.presets import AccountTier
-from darkroom.settings.value import FROZEN, Money
+from darkroom.settings.value import FROZEN, Cap, Count
 from darkroom_manifests.tier import Provider, Tier
+
+
+def _sizes(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
+    """An environment variable writes a list with commas; "all" is the word for no bound."""
+    if not isinstance(value, str):
+        return value
+    named = [size.strip() for size in value.split(",")]
+    return None if named == ["all"] else named
 
 
 class Limits(BaseModel):
@@ -20,10 +28,10 @@ class Limits(BaseModel):
     requests_per_minute: float | None = Field(None, gt=0)
     images_per_minute: float | None = Field(None, gt=0)
     tokens_per_minute: float | None = Field(None, gt=0, description="of input")
-    requests_per_day: int | None = Field(None, ge=1, description="a Pacific day")
+    requests_per_day: Count = Field(None, description="a Pacific day")
     concurrency: int = Field(64, ge=1, le=20_000, description="requests in flight a process")
     fleet_concurrency: int | None = Field(None, ge=1, description="requests in flight together")
-    spend_per_window: Money | None = None
+    spend_per_window: Cap = None
     spend_window_seconds: float = Field(600.0, ge=60)
     batch_jobs: int | None = Field(None, ge=1, description="provider batches open together")
     batch_tokens: int | None = Field(None, ge=1, description="of input, enqueued for one model")
@@ -32,6 +40,11 @@ class Limits(BaseModel):
     adaptive_least: float = Field(1.0, gt=0)
     adaptive_most: float = Field(6_000.0, gt=0)
     busy_seconds: float = Field(0.0, ge=0, description="least wait of a render after 429 or 503")
+    image_sizes: Annotated[tuple[str, ...] | None, BeforeValidator(_sizes)] = Field(
+        None, description="that the account may draw; None: all"
+    )
+    offered: bool = Field(default=True, description="whether the account has the tier at all")
+    allow_retired: bool | None = Field(None, description="as `allow_retired`, for this tier")
 
 
 def default_limits(tier: Tier, account: AccountTier) -> Limits:
@@ -40,6 +53,8 @@ def default_limits(tier: Tier, account: AccountTier) -> Limits:
         return Limits.model_validate(presets.aistudio(account, is_batch=tier.is_batch))
     if tier is Tier.SIMULATOR:
         return Limits(concurrency=256)
+    if tier is Tier.PROXY:  # it publishes nothing that would hold for all of them
+        return Limits(concurrency=64, adaptive=True, adaptive_start=60)
     if tier is Tier.VERTEX_FLEX:
         # For each model and project; to be asked again gently (Google, Flex PayGo, 2026-10).
         return Limits(concurrency=64, adaptive=True, adaptive_most=3_000, busy_seconds=30)

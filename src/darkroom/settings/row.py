@@ -26,12 +26,19 @@ class Defaults(BaseModel):
 
 
 class Routing(BaseModel):
-    """Among which tiers `auto` chooses."""
+    """Among which tiers `auto` chooses, and where work goes on when one of them cannot."""
 
     model_config = FROZEN
 
     tiers: Annotated[tuple[Tier, ...] | None, BeforeValidator(tier_names)] = Field(
         None, description="None: those that have a credential and are not paid up"
+    )
+    fallback: Annotated[tuple[Tier, ...], BeforeValidator(tier_names)] = Field(
+        (), description="where work goes on, one after the other, when its tier rests for long"
+    )
+    fallback_after: float = Field(600.0, ge=0, description="seconds; shorter rests are waited for")
+    fallback_most_times: float = Field(
+        1.5, ge=0, description="of what was set aside for an image: what is dearer stays"
     )
 
 

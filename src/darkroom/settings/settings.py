@@ -11,9 +11,13 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validat
 
 from darkroom.served import SERVED
 from darkroom.settings.budget import Budget
+from darkroom.settings.gates import Gates
 from darkroom.settings.inbox import Inbox
 from darkroom.settings.limits import Limits, default_limits, given
-from darkroom.settings.provider import GCS, AIStudio, ServiceTier, Simulator, Vertex
+from darkroom.settings.notices import ELSEWHERE, Notices
+from darkroom.settings.provider import GCS, AIStudio, Gemini, Imagen, ServiceTier, Simulator, Vertex
+from darkroom.settings.proxy import Proxy
+from darkroom.settings.references import References, ReferenceSet
 from darkroom.settings.row import Defaults, Output, Routing, Template, Variants
 from darkroom.settings.schedule import Schedule
 from darkroom.settings.telling import Log, Trace
@@ -44,6 +48,9 @@ class Settings(BaseModel):
         None, description="gs://bucket/prefix for Vertex batches; None: storage_url, if it is one"
     )
     registry_file: Path | None = Field(None, description="models and prices laid over ours")
+    allow_retired: bool = Field(
+        default=False, description="send also for models that Google has shut down"
+    )
     defaults: Defaults = Defaults()
     router: Routing = Routing()
     output: Output = Output()
@@ -53,10 +60,16 @@ class Settings(BaseModel):
     batches: Batches = Batches()
     inbox: Inbox = Inbox()
     schedule: Schedule = Schedule()
+    notices: Notices = Notices()
     log: Log = Log()
     trace: Trace = Trace()
     aistudio: AIStudio = AIStudio()
     vertex: Vertex = Vertex()
+    gemini: Gemini = Gemini()
+    imagen: Imagen = Imagen()
+    proxy: Proxy = Proxy()
+    references: References = References()
+    gates: Gates = Gates()
     gcs: GCS = GCS()
     simulator: Simulator = Simulator()
     tiers: Annotated[dict[Tier, Limits], BeforeValidator(_tier_keys)] = Field(default_factory=dict)
@@ -65,6 +78,9 @@ class Settings(BaseModel):
         default_factory=dict, description="field -> column, in manifests that have the column"
     )
     variants: Variants = Variants()
+    sets: dict[str, ReferenceSet] = Field(
+        default_factory=dict, description="references that rows name together, as set:NAME"
+    )
 
     @field_validator("mapping")
     @classmethod
@@ -115,6 +131,11 @@ class Settings(BaseModel):
         own = self.tiers.get(tier)
         return preset if own is None else preset.model_copy(update=given(own))
 
+    def allows_retired(self, tier: Tier) -> bool:
+        """Whether a tier is asked for models that its provider has shut down."""
+        own = self.limits(tier).allow_retired
+        return self.allow_retired if own is None else own
+
     def batching(self, tier: Tier) -> Batches:
         """How batches of a tier are carried: the stand-in on this machine is looked at often."""
         if not tier.is_simulated:
@@ -138,7 +159,7 @@ class Settings(BaseModel):
         if self.defaults.tier is not None:
             return self.defaults.tier
         # Whoever does not ask for it does not want to wait for a day to save half of the price.
-        match [tier for tier in self.candidates(served) if tier.is_usual]:
+        match _usual(self.candidates(served)):
             case [only]:
                 return only
             case [first, *_] if first.is_simulated:
@@ -152,12 +173,12 @@ class Settings(BaseModel):
         if isinstance(usual, Tier):
             return [usual]
         candidates = self.candidates(served)
-        return candidates if self.defaults.tier else [t for t in candidates if t.is_usual]
+        return candidates if self.defaults.tier else _usual(candidates)
 
     def is_ready(self, tier: Tier) -> bool:
-        """Whether a tier could be used: signed, and for Vertex batches with a bucket."""
+        """Whether a tier could be used: signed, offered, and for Vertex batches with a bucket."""
         needs_bucket = tier is Tier.VERTEX_BATCH and self.staging is None
-        return self.has_credential(tier) and not needs_bucket
+        return self.has_credential(tier) and self.limits(tier).offered and not needs_bucket
 
     def service_tier(self, tier: Tier) -> ServiceTier | None:
         """The level that requests of a tier name; None: it is the tier's own, or named by none."""
@@ -173,7 +194,7 @@ class Settings(BaseModel):
             case Provider.SIMULATOR:
                 return True
             case Provider.PROXY:
-                return False
+                return self.proxy.base_url is not None
 
     def secrets(self) -> Iterator[str]:
         """Everything in here that must not be seen outside: keys, tokens, passwords in URLs."""
@@ -187,9 +208,19 @@ class Settings(BaseModel):
                 yield from {password, unquote(password)}
 
 
+def _usual(tiers: Sequence[Tier]) -> list[Tier]:
+    """Whom rows go to that name no tier: Google; a proxy only where nobody else is there."""
+    return [tier for tier in tiers if tier.is_usual] or [t for t in tiers if t is Tier.PROXY]
+
+
 def _hidden(value: Any) -> Iterator[str]:  # noqa: ANN401  # a setting of any type
     if isinstance(value, SecretStr):
-        yield value.get_secret_value()
+        held = value.get_secret_value()
+        if not held.startswith(ELSEWHERE):  # the name of a variable is no secret
+            yield held
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _hidden(getattr(value, name))
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _hidden(each)

@@ -25,9 +25,20 @@ Cap = Annotated[Money | None, BeforeValidator(_no_cap)]
 """An amount in dollars that is not to be passed; None: no such bound."""
 
 
+Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_no_cap)]
+"""A number that is not to be passed; None: no such bound."""
+
+
 def tier_choice(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
     """Read a tier's name, or auto."""
     return parse_choice(value) if isinstance(value, str) else value
+
+
+def names_of(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
+    """An environment variable writes a list with commas."""
+    if not isinstance(value, str):
+        return value
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def tier_names(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape

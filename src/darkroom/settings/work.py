@@ -23,8 +23,19 @@ class Rules(BaseModel):
 
     max_attempts: int = Field(4, ge=1, le=20, description="failed attempts before giving up")
     no_image_retries: int = Field(1, ge=0, le=5, description="paid answers without an image")
+    rerolls: int = Field(1, ge=0, le=5, description="images that a gate stopped, asked for anew")
+    remedies: bool = Field(
+        default=True, description="after an answer without an image, ask for the image alone"
+    )
+    reference_remedies: int = Field(
+        1, ge=0, le=15, description="requests after a prompt with references that was blocked"
+    )
     on_lost: OnLost = OnLost.RETRY_ONCE
     backoff_seconds: float = Field(2.0, gt=0, description="first wait after a failure; doubles")
+    breaker_failures: int = Field(
+        10, ge=0, description="in a row, after which a model rests on its tier; 0: never"
+    )
+    breaker_seconds: float = Field(30.0, gt=0, description="its first rest; doubles, to 600")
 
 
 class Work(BaseModel):
