@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from darkroom import db, hindsight
 from darkroom.ids import new_id
+from darkroom.price_list import registry_of
 from darkroom.queue import open_queue, ring
-from darkroom.registry import Registry
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
 from darkroom_worker.carrier import Carrier
@@ -53,7 +53,7 @@ class Studio:
         self.telemetry = open_telemetry(settings, self.worker_id)
         self.publisher = Publisher(settings.gcs)
         self.settler = Settler(self.database, settings.rules, self.publisher)
-        self.developer = Developer(settings, Registry.load(settings.registry_file))
+        self.developer = Developer(settings, registry_of(settings))
         self.lease = Lease(self.database, self.worker_id, work.lease_seconds)
         self.engine = Engine(
             settings=settings,

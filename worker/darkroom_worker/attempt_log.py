@@ -55,6 +55,7 @@ def _figures(each: Ended) -> Fields:
         "image_tokens": tokens.image,
         "text_tokens": tokens.text,
         "thought_tokens": tokens.thought,
+        "searches": tokens.searches,
         "bytes": closing.picture.bytes if closing.picture else None,
     }
     return {name: value for name, value in known.items() if value is not None}

@@ -33,7 +33,7 @@ def write_input(
     part = file.with_suffix(".part")
     with part.open("wb") as target:
         for claims in _recalled(attempt_ids, database):
-            target.writelines(lines(claims, developer.request, backend))
+            target.writelines(lines(claims, developer.sendable, backend))
     part.replace(file)
 
 
@@ -42,7 +42,7 @@ def lines(
 ) -> Iterator[bytes]:
     """Spell some lines."""
     requests = [request_of(claim) for claim in claims]
-    backend.place_references(request for request in requests if request.references)
+    backend.place_references(request for request in requests if request.all_pictures)
     for claim, request in zip(claims, requests, strict=True):
         yield backend.line(claim.attempt_id, request)
 

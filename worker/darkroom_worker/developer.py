@@ -9,19 +9,23 @@ import msgspec
 from darkroom.jobs.claim import Claim
 from darkroom.jobs.close import Closing, Picture
 from darkroom.killpoints import Point, reach
-from darkroom.models import AttemptState
+from darkroom.models import AttemptState, Remedy
 from darkroom.redaction import Redactor
-from darkroom.registry import Ask, Level, Registry, level_of
+from darkroom.registry import Level, Model, Registry, level_of
 from darkroom.request import Request
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
 from darkroom_worker.backends.base import Backend, Break, Outcome, Reply
+from darkroom_worker.canvas import Canvases, shown_alone
 from darkroom_worker.costing import Cost, cost_of
+from darkroom_worker.gates import Candidate, look, open_gates
 from darkroom_worker.picture import Damage, examine
+from darkroom_worker.remedied import next_remedy, remedied
 from darkroom_worker.spool import Spool, told
 
 _REQUEST = msgspec.json.Decoder(Request)
 _ANSWER = msgspec.json.Decoder(Outcome)
+_NO_REASON = "OTHER"
 
 
 class Developer:
@@ -31,10 +35,26 @@ class Developer:
         self._settings = settings
         self.registry = registry
         self._redact = Redactor(settings.secrets())
+        self._gates = open_gates(settings.gates)
+        self._canvases = Canvases(settings.home, settings.gcs)
 
     def request(self, claim: Claim) -> Request:
-        """Read what a render asks for."""
-        return _REQUEST.decode(claim.request)
+        """Read what a render asks for, as this attempt puts it."""
+        request = remedied(_REQUEST.decode(claim.request), claim.remedy)
+        if all(each.signed for each in request.history) or not self._thinks(claim.model):
+            return request
+        return shown_alone(request)
+
+    def _thinks(self, name: str) -> bool:
+        model = self.registry.find(name)
+        return isinstance(model, Model) and bool(model.thinking)
+
+    def sendable(self, claim: Claim) -> Request:
+        """The same with images that can be sent. Raises StorageFault, OSError for those of others.
+
+        It may wait for a network.
+        """
+        return self._canvases.here(self.request(claim), claim.tier)
 
     def prompt_tokens(self, claim: Claim) -> int:
         """Estimate the tokens of input, by which providers limit requests."""
@@ -62,12 +82,23 @@ class Developer:
         if outcome.image is not None:
             spool.stage(claim.attempt_id, outcome.image, _told(outcome))
             reach(Point.STAGED, (claim,))
-            outcome, picture = self._examined(outcome, outcome.image, ask)
+            outcome, picture = self._examined(outcome, outcome.image, claim)
         location = self._settings.vertex.location
         cost = cost_of(outcome, ask, claim.tier, claim.sent_at, self.registry, location)
         closing = _closing(claim, latency_ms, outcome, cost, picture)
         least = self._settings.limits(claim.tier).busy_seconds
-        return msgspec.structs.replace(closing, busy_seconds=least)
+        remedy = self._remedy(outcome, claim)
+        goes_on = picture is not None and self.request(claim).is_continued
+        signed = outcome.signed if goes_on else None
+        return msgspec.structs.replace(closing, busy_seconds=least, remedy=remedy, signed=signed)
+
+    def _remedy(self, outcome: Outcome, claim: Claim) -> Remedy | None:
+        """OTHER is no verdict on the content: it may be an image that could not be read."""
+        rules = self._settings.rules
+        if outcome.block_reason != _NO_REASON or not rules.remedies:
+            return None
+        asked = _REQUEST.decode(claim.request)
+        return next_remedy(asked, claim.remedy, rules.reference_remedies)
 
     def lost(self, claim: Claim, error: Exception) -> Closing:
         """Make a closing for an answer that we failed to read: it may have been billed."""
@@ -92,7 +123,7 @@ class Developer:
         said = told(staged)
         outcome = _ANSWER.decode(said) if said else Outcome(ended=AttemptState.DELIVERED)
         ask = self.request(claim).ask(claim.model)
-        outcome, picture = self._examined(outcome, image, ask)
+        outcome, picture = self._examined(outcome, image, claim)
         location = self._settings.vertex.location
         cost = cost_of(outcome, ask, claim.tier, claim.sent_at, self.registry, location)
         return _closing(claim, None, outcome, cost, picture)
@@ -107,19 +138,32 @@ class Developer:
         message = self._redact(outcome.message)
         return msgspec.structs.replace(outcome, message=message, rest=rest)
 
-    def _examined(self, outcome: Outcome, image: bytes, ask: Ask) -> tuple[Outcome, Picture | None]:
-        expected = self.registry.expected(ask)
+    def _examined(
+        self, outcome: Outcome, image: bytes, claim: Claim
+    ) -> tuple[Outcome, Picture | None]:
+        request = self.request(claim)
+        expected = self.registry.expected(request.ask(claim.model))
         pixels = (expected.width, expected.height)
         found = examine(image, None if None in pixels else pixels)  # type: ignore[arg-type]
-        if isinstance(found, Picture):
-            return outcome, found
-        return _spoiled(outcome, found), None
+        if isinstance(found, Damage):
+            return _spoiled(outcome, found), None
+        candidate = Candidate(image, found.width, found.height, request.prompt, request.background)
+        stopped = self._gates.stops(candidate)
+        if stopped is not None:
+            return _spoiled(outcome, stopped), None
+        return outcome, self._seen(candidate, found)
+
+    def _seen(self, candidate: Candidate, picture: Picture) -> Picture:
+        gates = self._settings.gates
+        if not gates.looks:
+            return picture
+        return msgspec.structs.replace(picture, look=look(candidate), must_differ=gates.must_differ)
 
 
 def _told(outcome: Outcome) -> bytes:
     """What must not be lost with this process: usage and level decide what was charged."""
     return msgspec.json.encode(
-        msgspec.structs.replace(outcome, image=None, message=None, rest=None)
+        msgspec.structs.replace(outcome, image=None, message=None, rest=None, signed=None)
     )
 
 

@@ -7,6 +7,7 @@ in one thread beside it; decoding and disk have a few threads. Nothing else is a
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -22,16 +23,20 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 
 from darkroom import db
+from darkroom.errors import StorageFault
 from darkroom.jobs.claim import Claim, claim
 from darkroom.jobs.close import Closing
 from darkroom.killpoints import Point, reach
 from darkroom.report import Past, past
+from darkroom.request import Request
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
 from darkroom_worker.backends import open_backend
+from darkroom_worker.backends.attempt import named
 from darkroom_worker.backends.base import Backend, Break, Reply, Unavailable
 from darkroom_worker.backends.seats import Seats
 from darkroom_worker.booking import Booking, Turn
+from darkroom_worker.breaker import Breaker
 from darkroom_worker.desk import Desk
 from darkroom_worker.developer import Developer
 from darkroom_worker.flights import Flights, GivenUp
@@ -54,6 +59,7 @@ _ROOM_SECONDS: Final = 0.05  # how long a few free places wait for more before w
 _AGAIN_SECONDS: Final = 2.0  # pause after the database, the broker or the storage failed
 _HANDS: Final = 4  # threads that decode, hash and write
 _LOOK_SECONDS: Final = 0.25  # how soon a hurry is noticed
+_CHANGES: Final = '"edits":'  # in the JSON of a request: it changes an image
 _LAST_SECONDS: Final = 8.0  # of the grace period, kept for the books
 
 
@@ -101,6 +107,7 @@ class Engine:
         self._taking: set[Tier] = set()
         self._in_flight: defaultdict[Tier, set[asyncio.Task[None]]] = defaultdict(set)
         self._backends: dict[Tier, Backend] = {}
+        self._breaker = Breaker(settings.rules)
 
     def start(self) -> None:
         """Begin: from here on `develop` works."""
@@ -229,7 +236,8 @@ class Engine:
     async def _claimed(self, tier: Tier, booking: Booking) -> list[Claim]:
         """Claim as much as was booked; if that fails, nothing stays booked."""
         try:
-            return await self._beside(self._claim, tier, booking.most, booking.rooms)
+            rooms = self._breaker.rooms(tier, booking.rooms)
+            return await self._beside(self._claim, tier, booking.most, rooms)
         except DBAPIError:
             await self._pace.place(tier, booking, [])
             raise
@@ -279,6 +287,7 @@ class Engine:
             self._desk.put(self._developer.unsent(one))
 
     def _send(self, backend: Backend, one: Claim, turn: Turn) -> None:
+        self._breaker.sent(one)
         task = asyncio.create_task(self._render(backend, one, turn))
         self._in_flight[one.tier].add(task)
         task.add_done_callback(lambda done: self._land(one.tier, done))
@@ -294,6 +303,8 @@ class Engine:
             self._telemetry.answered(one)
             self._desk.put(closing)
         self._pace.note(one, turn, closing, rest)
+        tripped = self._breaker.heard(one, closing)
+        rest = rest or tripped
         if rest is not None:
             await self._rest(one, rest)
 
@@ -303,10 +314,12 @@ class Engine:
         if not await self._may_go(one, turn):
             return self._developer.unsent(one), None
         try:
-            request = self._developer.request(one)
+            request = await self._sendable(one)
+            if request is None:
+                return self._developer.unsent(one), None
             patience = self._developer.patience(request, one.tier)
             self._telemetry.sent(one)
-            with self._seats.seat(patience):
+            with self._seats.seat(patience), named(one.attempt_id):
                 with self._flights.unanswered():
                     reply = await backend.send(request, one.model, patience)
                 reach(Point.ANSWERED, (one,))
@@ -316,6 +329,17 @@ class Engine:
         except Exception as error:  # noqa: BLE001  # whatever fails, the attempt must be closed
             _log.exception("an answer could not be read", **ids(one))
             return self._developer.lost(one, error), None
+
+    async def _sendable(self, one: Claim) -> Request | None:
+        """Read a request; None where an image that it changes cannot be fetched now."""
+        if _CHANGES not in one.request:
+            return self._developer.request(one)
+        try:
+            return await self._loop.run_in_executor(self._hands, self._developer.sendable, one)
+        except (OSError, StorageFault) as error:
+            _log.warning("an image that is to be changed cannot be read", **ids(one), error=error)
+            await asyncio.sleep(_AGAIN_SECONDS)
+            return None
 
     async def _may_go(self, one: Claim, turn: Turn) -> bool:
         """Wait for a turn; False when what waits must be given back.
@@ -342,8 +366,10 @@ class Engine:
     async def _rest(self, one: Claim, asked: Break) -> None:
         """Stop the tier at once where slots are booked, and for all to see in the database."""
         try:
-            is_news = await self._pace.rest(one, asked)
-            if is_news and (asked.seconds is None or asked.seconds > _AGAIN_SECONDS):
+            # Slots are booked for all sizes of a model: one that rests is left out by the claim.
+            is_news = asked.size is not None or await self._pace.rest(one, asked)
+            is_long = asked.size is not None or (asked.seconds or math.inf) > _AGAIN_SECONDS
+            if is_news and is_long:
                 await self._beside(self._settler.rest, one.tier, one.model, asked)
         except (LimiterAway, DBAPIError) as error:
             _log.warning("a rest was not written down", tier=one.tier, error=error)

@@ -88,6 +88,10 @@ class Lane:
         if limits.spend_per_window is not None:
             self._correction_nusd += charged_nusd - reserved_nusd
 
+    def unsent(self, limits: Limits, reserved_nusd: int) -> None:
+        """Hear that a request went back whose slot, and the mean that it cost, is back already."""
+        self.spent(limits, reserved_nusd, round(self._each_nusd))
+
     def rest(self, model: str, seconds: float) -> bool:
         """Stop what is booked of a model, or of "*": all. False: as much was said just now.
 

@@ -138,6 +138,8 @@ class Pace:
         if booking.models is not None:
             await self._book_new_models(tier, booking, claims)
         turns, unsent = await self.deal(tier, booking, claims)
+        for one in unsent:
+            lane.unsent(limits, one.reserved_nusd)
         self._claiming[tier] = 0
         if not claims and booking.is_short:
             lane.not_before = booking.made_at + _PAUSE
@@ -198,8 +200,11 @@ class Pace:
     def note(self, one: Claim, turn: Turn, closing: Closing, rest: Break | None) -> None:
         """Learn from an answer: what it cost, and whether it was one request too many."""
         limits = self._settings.limits(one.tier)
-        if closing.ended is not AttemptState.LOST:
-            self._lanes[one.tier].spent(limits, one.reserved_nusd, closing.charged_nusd)
+        lane = self._lanes[one.tier]
+        if turn.at is None and closing.ended is AttemptState.NOT_SENT:
+            lane.unsent(limits, one.reserved_nusd)
+        elif closing.ended is not AttemptState.LOST:
+            lane.spent(limits, one.reserved_nusd, closing.charged_nusd)
         if not limits.adaptive or closing.ended is AttemptState.NOT_SENT:
             return
         if closing.ended is not AttemptState.BUSY:

@@ -104,6 +104,7 @@ def _notes(closing: Closing, place: Place) -> dict[str, str]:
         "image_tokens": tokens.image,
         "text_tokens": tokens.text,
         "thought_tokens": tokens.thought,
+        "searches": tokens.searches,
         "charged_nusd": closing.charged_nusd,
         "price_version": closing.price_version,
     }

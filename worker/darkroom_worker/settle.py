@@ -162,7 +162,7 @@ class Settler:
 
     def rest(self, tier: Tier, model: str, asked: Break) -> None:
         """Write down that a tier, or a model on it, sends nothing for a while."""
-        resting = rests.WHOLE_TIER if asked.whole_tier else model
+        resting = rests.WHOLE_TIER if asked.whole_tier else rests.name_of(model, asked.size)
         with db.writing(self._engine) as connection:
             rests.rest(
                 connection,

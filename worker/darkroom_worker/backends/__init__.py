@@ -13,6 +13,8 @@ from darkroom_worker.backends.aistudio_batch import open_aistudio_batch
 from darkroom_worker.backends.base import Backend, Break, Unavailable
 from darkroom_worker.backends.batch import BatchBackend
 from darkroom_worker.backends.gemini import open_aistudio, open_vertex
+from darkroom_worker.backends.imagen import open_imagen
+from darkroom_worker.backends.proxy import open_proxy
 from darkroom_worker.backends.vertex_batch import open_vertex_batch
 
 
@@ -39,7 +41,11 @@ def open_backend(tier: Tier, settings: Settings) -> Backend:
     if tier is Tier.AISTUDIO:
         return open_aistudio(settings.aistudio)
     if tier in _ON_VERTEX:
-        return open_vertex(settings.vertex, tier)
+        return open_vertex(settings, tier)
+    if tier is Tier.IMAGEN:
+        return open_imagen(settings)
+    if tier is Tier.PROXY:
+        return open_proxy(settings)
     raise _unserved(tier)
 
 

@@ -6,6 +6,7 @@ a job's `error` and `batchStats`.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +22,13 @@ from darkroom_manifests.tier import Tier
 from darkroom_worker.backends.asking import asked, fingerprint
 from darkroom_worker.backends.base import Break, Unavailable
 from darkroom_worker.backends.batch import Input, Kept, NotDone, Phase, Remote, Result
-from darkroom_worker.backends.google_files import Files
+from darkroom_worker.backends.google_files import HOST, VERSION, Files
+from darkroom_worker.backends.reference_bytes import read_for_batch
 from darkroom_worker.backends.rest import Rest
 from darkroom_worker.backends.result import read_result
+from darkroom_worker.backends.studio_files import name_of
 from darkroom_worker.backends.vertex_batch import moment
 
-VERSION: Final = "v1"
-_HOST: Final = "https://generativelanguage.googleapis.com"
 INLINE: Final = "inline:"
 """The address of an input that travels within the call."""
 
@@ -73,20 +74,22 @@ class AIStudioBatch:
         return asked(request, self._uri_of)
 
     def _uri_of(self, reference: Reference) -> str:
-        return self._uris.get(reference.sha256 or "", reference.uri)
+        return self._uris.get(reference.content or "", reference.uri)
 
     def place_references(self, requests: Iterable[Request]) -> None:
         """Upload each content once a day: files live for two, and a batch must find them."""
-        today = f"{datetime.now(UTC):%Y%m%d}"
+        now = datetime.now(UTC)
+        today = f"{now:%Y%m%d}"
         if today != self._day:
             self._day, self._uris = today, {}
-        local = (ref for request in requests for ref in request.references if ref.sha256)
-        for sha256, reference in {ref.sha256: ref for ref in local}.items():
-            assert sha256 is not None
-            if sha256 not in self._uris:
-                name = f"dk-{sha256[:24]}-{today}"
-                path = Path(reference.uri)
-                self._uris[sha256] = self._files.put_file(name, path, reference.mime)
+        local = (ref for request in requests for ref in request.all_pictures if ref.is_here)
+        for content, reference in {ref.content: ref for ref in local}.items():
+            assert content is not None
+            if content not in self._uris:
+                name = name_of(content, now)
+                data = read_for_batch(reference)
+                source = io.BytesIO(data)
+                self._uris[content] = self._files.put(name, source, len(data), reference.mime)
 
     def upload(self, batch_id: str, file: Path) -> str:
         """Store the input as a file of the batch's name; a small one travels within the call."""
@@ -168,7 +171,7 @@ def open_aistudio_batch(settings: AIStudio, tier: Tier) -> AIStudioBatch:
         raise Unavailable(tier, rest)
     headers = {"x-goog-api-key": settings.api_key.get_secret_value()}
     session = requests.Session()
-    return AIStudioBatch(Rest(session, settings.base_url or _HOST, headers))
+    return AIStudioBatch(Rest(session, settings.base_url or HOST, headers))
 
 
 def _is_small(file: Path) -> bool:

@@ -12,29 +12,66 @@ from typing import Any, Final
 
 import msgspec
 
-from darkroom.request import Reference, Request
+from darkroom.request import Reference, Request, Wishes
+from darkroom_worker.backends.contents import as_json
+
+HARMS: Final = (
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+)
+"""The categories whose threshold can be set (Google, Safety settings, 2026)."""
 
 _NOT_ASKED: Final = frozenset({"labels"})
 """What travels with a request and does not change its picture."""
+
+_BY_PRESENCE: Final = frozenset({"googleSearch", "webSearch", "imageSearch"})
+"""What says something by being there, though nothing is in it."""
 
 _CANONICAL: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def asked(request: Request, uri_of: Callable[[Reference], str]) -> dict[str, Any]:
     """Spell a request. `uri_of` says where the provider finds the bytes of a reference."""
-    parts: list[dict[str, Any]] = [
-        {"fileData": {"mimeType": each.mime, "fileUri": uri_of(each)}}
-        for each in request.references
-    ]
-    parts.append({"text": request.prompt})
+
+    def image_of(each: Reference) -> dict[str, Any]:
+        return {"fileData": {"mimeType": each.mime, "fileUri": uri_of(each)}}
+
+    wishes = request.wishes or Wishes()
     return {
-        "contents": [{"role": "user", "parts": parts}],
-        "generationConfig": _config(request),
+        "contents": as_json(request, image_of),
+        "generationConfig": _config(request, wishes),
+        **beside(wishes),
     }
 
 
-def _config(request: Request) -> dict[str, Any]:
-    image = {"aspectRatio": request.aspect_ratio, "imageSize": request.image_size}
+def beside(wishes: Wishes) -> dict[str, Any]:
+    """Spell what stands beside contents and generationConfig."""
+    told = wishes.system_instruction
+    fields = {
+        "systemInstruction": told and {"role": "user", "parts": [{"text": told}]},
+        "safetySettings": wishes.safety
+        and [{"category": name, "threshold": wishes.safety} for name in HARMS],
+        "tools": wishes.grounding and [{"googleSearch": _search(wishes.grounding)}],
+    }
+    return _given(fields)
+
+
+def _search(grounding: str) -> dict[str, Any]:
+    """Say what is searched; where nothing is said, it is the web."""
+    kinds = grounding.split("+")
+    return {} if kinds == ["web"] else {"searchTypes": {f"{kind}Search": {} for kind in kinds}}
+
+
+def _config(request: Request, wanted: Wishes) -> dict[str, Any]:
+    output = {"mimeType": wanted.output_mime_type, "compressionQuality": wanted.compression_quality}
+    image = {
+        "aspectRatio": request.aspect_ratio,
+        "imageSize": request.image_size,
+        "personGeneration": wanted.person_generation,
+        "imageOutputOptions": _given(output),
+    }
     wishes = {
         "responseModalities": ["IMAGE"],
         "imageConfig": _given(image),
@@ -58,7 +95,7 @@ def fingerprint(request: Mapping[str, Any]) -> bytes:
 def _without_nulls(value: Any) -> Any:  # noqa: ANN401  # any JSON
     if isinstance(value, dict):
         kept = {name: _without_nulls(each) for name, each in value.items() if each is not None}
-        return {name: each for name, each in kept.items() if each not in ({}, [])}
+        return {n: each for n, each in kept.items() if each not in ({}, []) or n in _BY_PRESENCE}
     if isinstance(value, list):
         return [_without_nulls(each) for each in value]
     return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -16,25 +16,35 @@ import google.auth
 # half imported, as by a thread that just begins to upload, it fails, and a paid answer is lost.
 import google.auth.transport.requests
 import msgspec
+import requests
 from google.auth.credentials import Credentials
 from google.genai import Client, types
 from google.oauth2.credentials import Credentials as BearerCredentials
 
 from darkroom.registry import Level
-from darkroom.request import Reference, Request
-from darkroom.settings import AIStudio, ServiceTier, Vertex
+from darkroom.request import Request, Wishes
+from darkroom.settings import AIStudio, ServiceTier, Settings, Vertex
 from darkroom.weight import too_heavy
-from darkroom_manifests.tier import Tier
+from darkroom_manifests.tier import Provider, Tier
+from darkroom_worker.backends.asking import HARMS
 from darkroom_worker.backends.base import Backend, Break, Outcome, Reply, Unavailable
+from darkroom_worker.backends.contents import Piece, turns_of
 from darkroom_worker.backends.faults import read_error
+from darkroom_worker.backends.gemini_images import Images, read_unpointed
+from darkroom_worker.backends.google_files import HOST, VERSION, Files
 from darkroom_worker.backends.reading import read_body
+from darkroom_worker.backends.rest import Rest
 from darkroom_worker.backends.session import open_session
+from darkroom_worker.backends.staged_files import open_staged_files
+from darkroom_worker.backends.studio_files import StudioFiles
+from darkroom_worker.backends.uploads import Pointed
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 
 # Vertex is told the level by headers, and ignores the body's field (Google, Agent Platform, Flex
 # PayGo, Priority PayGo and Provisioned Throughput, 2026-10; js-genai #1468). Without any, what was
 # bought serves first, and then the standard level; `shared` keeps what was bought out of it.
+_KEY: Final = "x-goog-api-key"
 _BOUGHT: Final = "X-Vertex-AI-LLM-Request-Type"
 _SHARED: Final = "X-Vertex-AI-LLM-Shared-Request-Type"
 _HEADERS: Final[Mapping[Tier, dict[str, str]]] = MappingProxyType(
@@ -54,7 +64,8 @@ _ONCE: Final = types.HttpRetryOptions(attempts=1)
 class Gemini:
     """One client for the life of a process; many requests in flight on it.
 
-    `named` is the service level that each request names in its body; None: it names none.
+    `named` is the service level that each request names in its body; None: it names none. `labels`
+    go along with each, for the bill.
     """
 
     def __init__(
@@ -63,32 +74,49 @@ class Gemini:
         session: aiohttp.ClientSession,
         tier: Tier,
         named: ServiceTier | None = None,
+        files: Pointed | None = None,
+        labels: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._models = client.aio.models
         self._session = session
         self._tier = tier
         self._named = named
+        self._images = Images(files)
+        self._labels = dict(labels)
 
     async def send(self, request: Request, model: str, seconds: float) -> Reply:
         """Send one `generateContent`."""
         began = time.monotonic()
         try:
             _require_light(request, self._tier)
-            config = _config(request, seconds, self._named)
+            config = self._labelled(request, _config(request, seconds, self._named))
             answer = await self._models.generate_content(
-                model=model, contents=_contents(request), config=config
+                model=model, contents=await self._contents(request), config=config
             )
         except Exception as error:  # noqa: BLE001  # every error is an outcome: see `read`
-            return Reply(None, {}, error, _since(began))
+            return Reply(None, {}, self._images.meant(error), _since(began))
         http = answer.sdk_http_response
         return Reply(
             http.body if http else None, http.headers or {} if http else {}, None, _since(began)
         )
 
+    def _labelled(
+        self, request: Request, config: types.GenerateContentConfig
+    ) -> types.GenerateContentConfig:
+        """Add what the bill is told apart by; AI Studio's is not."""
+        labels = {**self._labels, **dict(request.labels)}
+        if not labels or self._tier.provider is not Provider.VERTEX:
+            return config
+        return config.model_copy(update={"labels": labels})
+
+    async def look_up(self, model: str) -> None:
+        """Ask for a model's page, which costs nothing. Raises what the SDK raises."""
+        await self._models.get(model=model)
+
     def read(self, reply: Reply) -> Outcome:
         """Classify a reply; see `Backend.read`."""
         if reply.error is not None:
-            return read_error(reply.error)
+            return read_unpointed(reply.error) or read_error(reply.error)
         outcome = read_body(reply.body or "", reply.headers)
         if outcome.level is None and self._named is not None:
             return msgspec.structs.replace(outcome, level=Level(self._named))
@@ -96,7 +124,23 @@ class Gemini:
 
     async def close(self) -> None:
         """Close the connections."""
+        self._images.close()
         await self._session.close()
+
+    async def _contents(self, request: Request) -> types.ContentListUnionDict:
+        return [
+            types.Content(role=turn.role, parts=[await self._part(each) for each in turn.pieces])
+            for turn in turns_of(request)
+        ]
+
+    async def _part(self, piece: Piece) -> types.Part:
+        if piece.image is None:
+            part = types.Part(text=piece.text)
+        else:
+            part = await self._images.part(piece.image, is_own=piece.is_own)
+        if piece.signature is not None:
+            part.thought_signature = base64.b64decode(piece.signature)
+        return part
 
 
 def _since(began: float) -> int:
@@ -110,22 +154,19 @@ def _require_light(request: Request, tier: Tier) -> None:
         raise ValueError(said)
 
 
-def _contents(request: Request) -> types.Content:
-    parts = [*map(_part, request.references), types.Part(text=request.prompt)]
-    return types.Content(role="user", parts=parts)
-
-
-def _part(reference: Reference) -> types.Part:
-    if reference.uri.startswith("gs://"):
-        return types.Part.from_uri(file_uri=reference.uri, mime_type=reference.mime)
-    return types.Part.from_bytes(data=Path(reference.uri).read_bytes(), mime_type=reference.mime)
-
-
 def _config(
     request: Request, seconds: float, named: ServiceTier | None
 ) -> types.GenerateContentConfig:
     """Make what the SDK takes beside the prompt; few kinds of it come, so they are kept."""
-    bare = msgspec.structs.replace(request, prompt="", references=())
+    bare = Request(
+        prompt="",
+        aspect_ratio=request.aspect_ratio,
+        image_size=request.image_size,
+        seed=request.seed,
+        temperature=request.temperature,
+        thinking=request.thinking,
+        wishes=request.wishes,
+    )
     return _kept_config(bare, seconds, named)
 
 
@@ -133,13 +174,23 @@ def _config(
 def _kept_config(
     request: Request, seconds: float, named: ServiceTier | None
 ) -> types.GenerateContentConfig:
-    image = types.ImageConfig(aspect_ratio=request.aspect_ratio, image_size=request.image_size)
+    wishes = request.wishes or Wishes()
+    image = types.ImageConfig(
+        aspect_ratio=request.aspect_ratio,
+        image_size=request.image_size,
+        person_generation=wishes.person_generation,
+        output_mime_type=wishes.output_mime_type,
+        output_compression_quality=wishes.compression_quality,
+    )
     thinking = request.thinking and types.ThinkingConfig(
         thinking_level=types.ThinkingLevel(request.thinking.upper())
     )
     return types.GenerateContentConfig(
         response_modalities=["IMAGE"],
-        image_config=image if request.aspect_ratio or request.image_size else None,
+        image_config=image if image.model_dump(exclude_none=True) else None,
+        system_instruction=wishes.system_instruction,
+        safety_settings=_safety(wishes.safety),
+        tools=_tools(wishes.grounding),
         seed=request.seed,
         temperature=request.temperature,
         thinking_config=thinking or None,
@@ -147,6 +198,27 @@ def _kept_config(
         should_return_http_response=True,  # the body is decoded by our own faster path
         http_options=types.HttpOptions(timeout=round(seconds * 1000)),
     )
+
+
+def _safety(threshold: str | None) -> list[types.SafetySetting] | None:
+    if threshold is None:
+        return None
+    level = types.HarmBlockThreshold(threshold)
+    return [
+        types.SafetySetting(category=types.HarmCategory(name), threshold=level) for name in HARMS
+    ]
+
+
+def _tools(grounding: str | None) -> types.ToolListUnion | None:
+    if grounding is None:
+        return None
+    kinds = grounding.split("+")
+    searches = types.SearchTypes(
+        web_search=types.WebSearch() if "web" in kinds else None,
+        image_search=types.ImageSearch() if "image" in kinds else None,
+    )
+    search = types.GoogleSearch(search_types=None if kinds == ["web"] else searches)
+    return [types.Tool(google_search=search)]
 
 
 def open_aistudio(settings: AIStudio, default_url: str | None = None) -> Backend:
@@ -159,28 +231,32 @@ def open_aistudio(settings: AIStudio, default_url: str | None = None) -> Backend
     options = _options(session, settings.base_url or default_url)
     key = settings.api_key.get_secret_value()
     client = Client(enterprise=False, api_key=key, http_options=options)
-    return Gemini(client, session, Tier.AISTUDIO, settings.service_tier)
+    wire = Rest(requests.Session(), settings.base_url or default_url or HOST, {_KEY: key})
+    files = StudioFiles(Files(wire, VERSION))
+    return Gemini(client, session, Tier.AISTUDIO, settings.service_tier, files)
 
 
-def open_vertex(settings: Vertex, tier: Tier) -> Backend:
+def open_vertex(settings: Settings, tier: Tier) -> Backend:
     """Make a client of Vertex AI for one of its on-demand tiers. Call it on the event loop.
 
     Project and location are given here, never left to the environment: with a base URL set, the
     SDK would clear what it took from there and post to the bare URL.
     """
-    if settings.project is None:
+    own = settings.vertex
+    if own.project is None:
         hint = f"Set GOOGLE_CLOUD_PROJECT, then `darkroom tier resume {tier}`."
         rest = Break(whole_tier=True, seconds=None, reason="no project", hint=hint)
         raise Unavailable(tier, rest)
     session = open_session()
     client = Client(
         enterprise=True,
-        project=settings.project,
-        location=settings.location,
-        credentials=credentials_of(settings, tier),
-        http_options=_options(session, settings.base_url, _HEADERS[tier]),
+        project=own.project,
+        location=own.location,
+        credentials=credentials_of(own, tier),
+        http_options=_options(session, own.base_url, _HEADERS[tier]),
     )
-    return Gemini(client, session, tier)
+    files = open_staged_files(settings)
+    return Gemini(client, session, tier, files=files, labels=own.labels)
 
 
 def credentials_of(settings: Vertex, tier: Tier) -> Credentials:

@@ -14,6 +14,10 @@ from darkroom.storage.lines import lines_of
 from darkroom_worker.backends.batch import Doubt, NotDone
 from darkroom_worker.backends.rest import Rest
 
+VERSION: Final = "v1"
+HOST: Final = "https://generativelanguage.googleapis.com"
+"""Google's own address of the Gemini API."""
+
 _PIECE: Final = 8 << 20  # a multiple of 256 KiB, as the protocol asks
 _TRIES: Final = 6
 _CONFLICT: Final = 409
@@ -109,6 +113,10 @@ class Files:
         """Stream the lines of `files/ID`; a broken download goes on where it broke."""
         path = f"/{self._version}/{name}:download"
         return lines_of(self._rest.download(path, {"alt": "media"}))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._rest.close()
 
     def delete(self, name: str) -> None:
         """Delete `files/ID`, if it is there."""

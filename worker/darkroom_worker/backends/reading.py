@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import AnyStr, Final
+from typing import Any, AnyStr, Final
 
 import msgspec
 import pybase64
@@ -12,10 +12,12 @@ import pybase64
 from darkroom.models import AttemptState
 from darkroom.registry import Level, Usage
 from darkroom_worker.backends.base import Outcome
+from darkroom_worker.backends.contents import signed
+from darkroom_worker.backends.support_codes import category
 
 # Google, Gemini Enterprise Agent Platform, Responsible AI for image models, 2026: these are
 # decisions about the content, and asking again only pays again.
-_REFUSALS: Final = frozenset(
+REFUSALS: Final = frozenset(
     {
         "SAFETY",
         "IMAGE_SAFETY",
@@ -38,9 +40,9 @@ _LEVELS: Final[Mapping[str, Level]] = {
     "flex": Level.FLEX,
     "priority": Level.PRIORITY,
 }
-# The key of a picture's base64, up to its opening quote. It cannot stand inside a string: there
-# its quotes would be escaped.
-_KEY: Final = r'"data"\s*:\s*"(?!")'
+# The key of a picture's base64, that of `predict` too, up to its opening quote. It cannot stand
+# inside a string: there its quotes would be escaped.
+_KEY: Final = r'"(?:data|bytesBase64Encoded)"\s*:\s*"(?!")'
 _DATA: Final = re.compile(_KEY)
 _DATA_BYTES: Final = re.compile(_KEY.encode())
 _MESSAGE_LENGTH: Final = 2_000
@@ -58,14 +60,28 @@ class _Part(msgspec.Struct, rename="camel"):
     text: str | None = None
     inline_data: _Blob | None = None
     thought: bool = False
+    thought_signature: str | None = None
 
 
 class _Content(msgspec.Struct, rename="camel"):
     parts: list[_Part] = []
 
 
+class _Grounding(msgspec.Struct, rename="camel"):
+    web_search_queries: list[Any] | None = None
+    image_search_queries: list[Any] | None = None
+    grounding_chunks: list[Any] | None = None
+
+    @property
+    def searches(self) -> int:
+        """How many queries were made; sources without a query come of one at least."""
+        named = len(self.web_search_queries or ()) + len(self.image_search_queries or ())
+        return named or bool(self.grounding_chunks)
+
+
 class _Candidate(msgspec.Struct, rename="camel"):
     content: _Content | None = None
+    grounding_metadata: _Grounding | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
 
@@ -121,7 +137,7 @@ def read_answer(answer: Answer, pictures: Sequence[Base64], headers: Mapping[str
     outcome = Outcome(
         ended=AttemptState.DELIVERED,
         http_status=200,
-        usage=_usage(answer.usage_metadata, drawn=_has_picture(answer)),
+        usage=_usage(answer.usage_metadata, _searches(answer), drawn=_has_picture(answer)),
         level=_LEVELS.get(served or ""),
         traffic_type=served,
         response_id=answer.response_id,
@@ -136,21 +152,40 @@ def _judged(answer: Answer, outcome: Outcome, pictures: Sequence[Base64]) -> Out
             outcome,
             ended=AttemptState.REFUSED,
             block_reason=feedback.block_reason,
-            message=feedback.block_reason_message or "The prompt was blocked.",
+            message=_with_category(feedback.block_reason_message or "The prompt was blocked."),
         )
     candidate = answer.candidates[0] if answer.candidates else _Candidate()
     reason = candidate.finish_reason
     parts = candidate.content.parts if candidate.content else []
     picture = _picture(parts)
     if picture is not None:
-        return _with_picture(outcome, pictures[int(picture.data)], reason)
+        outcome = msgspec.structs.replace(outcome, signed=_signed(parts, picture))
+        return with_picture(outcome, pictures[int(picture.data)], reason)
     said = candidate.finish_message or " ".join(part.text or "" for part in parts).strip()
     return msgspec.structs.replace(
         outcome,
-        ended=AttemptState.REFUSED if reason in _REFUSALS else AttemptState.NO_IMAGE,
+        ended=AttemptState.REFUSED if reason in REFUSALS else AttemptState.NO_IMAGE,
         finish_reason=_imageless(reason, said),
-        message=said[:_MESSAGE_LENGTH] or f"No image came back ({reason or 'an empty answer'}).",
+        message=_with_category(said) or f"No image came back ({reason or 'an empty answer'}).",
     )
+
+
+def _signed(parts: list[_Part], picture: _Blob) -> str | None:
+    """Keep what a next turn must hold: the answer's words and its picture, as they were signed."""
+    said = [part for part in parts if not part.thought]
+    return signed(
+        [
+            (part.text if part.inline_data is None else None, part.thought_signature)
+            for part in said
+            if part.text is not None or part.inline_data is picture
+        ]
+    )
+
+
+def _with_category(said: str) -> str:
+    """Google's words, and what its support code stands for, where there is one."""
+    named = category(said)
+    return said[:_MESSAGE_LENGTH] + (f" (category {named})" if named else "")
 
 
 def _imageless(reason: str | None, said: str) -> str:
@@ -167,7 +202,8 @@ def _picture(parts: list[_Part]) -> _Blob | None:
     return next((part.inline_data for part in reversed(finished or pictures)), None)
 
 
-def _with_picture(outcome: Outcome, text: Base64, reason: str | None) -> Outcome:
+def with_picture(outcome: Outcome, text: Base64, reason: str | None) -> Outcome:
+    """Decode a picture into the outcome; one that is no base64 is spoiled."""
     try:
         image = _decoded(text)
     except ValueError as error:
@@ -232,7 +268,13 @@ def _has_picture(answer: Answer) -> bool:
     return content is not None and _picture(content.parts) is not None
 
 
-def _usage(reported: _Usage | None, *, drawn: bool) -> Usage | None:
+def _searches(answer: Answer) -> int:
+    """The queries that Google bills beside the tokens (Gemini API, Pricing, 2026-10)."""
+    found = answer.candidates[0].grounding_metadata if answer.candidates else None
+    return 0 if found is None else found.searches
+
+
+def _usage(reported: _Usage | None, searches: int, *, drawn: bool) -> Usage | None:
     """None where the provider reported nothing that a price could be put on.
 
     Without details by modality, the candidates of an answer with a picture count as image tokens.
@@ -250,6 +292,7 @@ def _usage(reported: _Usage | None, *, drawn: bool) -> Usage | None:
         text_tokens=candidates - image,
         thought_tokens=max(0, reported.thoughts_token_count),
         input_image_tokens=_of(reported.prompt_tokens_details, "IMAGE") or 0,
+        searches=searches,
     )
 
 

@@ -5,8 +5,7 @@ Facts: Google, Vertex AI, Batch inference and BatchPredictionJob, read in 2026.
 
 from __future__ import annotations
 
-import mimetypes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +23,11 @@ from darkroom_worker.backends.asking import asked, fingerprint
 from darkroom_worker.backends.base import Break, Unavailable
 from darkroom_worker.backends.batch import Input, Kept, NotDone, Phase, Remote, Result
 from darkroom_worker.backends.gemini import credentials_of
+from darkroom_worker.backends.reference_bytes import read_for_batch
 from darkroom_worker.backends.rest import Rest
 from darkroom_worker.backends.result import LABEL, read_result
+from darkroom_worker.backends.staged_files import object_name
+from darkroom_worker.backends.vertex_host import host_of
 
 PHASES: Final = {
     "JOB_STATE_QUEUED": Phase.WAITING,
@@ -52,14 +54,18 @@ _ENCODER: Final = msgspec.json.Encoder()
 class VertexBatch:
     """One project and location."""
 
-    def __init__(self, rest: Rest, parent: str, staging: Staging) -> None:
+    def __init__(
+        self, rest: Rest, parent: str, staging: Staging, labels: Mapping[str, str]
+    ) -> None:
         self._rest = rest
         self._parent = parent
         self._staging = staging
+        self._labels = dict(labels)
 
     def line(self, attempt_id: str, request: Request) -> bytes:
         """Spell one line; the id travels as a label of the request."""
-        spelled = asked(request, self._uri_of) | {"labels": {LABEL: attempt_id}}
+        labels = self._labels | dict(request.labels) | {LABEL: attempt_id}
+        spelled = asked(request, self._uri_of) | {"labels": labels}
         return _ENCODER.encode({"request": spelled}) + b"\n"
 
     def fingerprint(self, request: Request) -> bytes:
@@ -67,16 +73,16 @@ class VertexBatch:
         return fingerprint(asked(request, self._uri_of))
 
     def _uri_of(self, reference: Reference) -> str:
-        if reference.sha256 is None:
+        if not reference.is_here:
             return reference.uri
-        return self._staging.uri(_name_of(reference))
+        return self._staging.uri(object_name(reference))
 
     def place_references(self, requests: Iterable[Request]) -> None:
         """Put each content into the bucket once."""
-        local = (ref for request in requests for ref in request.references if ref.sha256)
-        for reference in {ref.sha256: ref for ref in local}.values():
-            data = Path(reference.uri).read_bytes()
-            self._staging.put_once(_name_of(reference), data, reference.mime)
+        local = (ref for request in requests for ref in request.all_pictures if ref.is_here)
+        for reference in {ref.content: ref for ref in local}.values():
+            data = read_for_batch(reference)
+            self._staging.put_once(object_name(reference), data, reference.mime)
 
     def upload(self, batch_id: str, file: Path) -> str:
         """Store the input under the batch's name."""
@@ -158,11 +164,6 @@ class VertexBatch:
         self._staging.close()
 
 
-def _name_of(reference: Reference) -> str:
-    extension = mimetypes.guess_extension(reference.mime) or ".bin"
-    return f"references/{reference.sha256}{extension}"
-
-
 def _remote(job: dict[str, Any]) -> Remote:
     stats, error = job.get("completionStats", {}), job.get("error") or {}
     said = job.get("state", "JOB_STATE_UNSPECIFIED")
@@ -214,16 +215,7 @@ def open_vertex_batch(settings: Settings) -> VertexBatch:
     session = AuthorizedSession(credentials_of(vertex, tier))  # type: ignore[no-untyped-call]
     parent = f"projects/{vertex.project}/locations/{vertex.location}"
     base_url = vertex.base_url or host_of(vertex.location)
-    return VertexBatch(Rest(session, base_url), parent, staging)
-
-
-def host_of(location: str) -> str:
-    """The host of a location (google-genai 3.4.0, `_api_client.py`)."""
-    if location == "global":
-        return "https://aiplatform.googleapis.com"
-    if location in ("us", "eu"):
-        return f"https://aiplatform.{location}.rep.googleapis.com"
-    return f"https://{location}-aiplatform.googleapis.com"
+    return VertexBatch(Rest(session, base_url), parent, staging, vertex.labels)
 
 
 def _unavailable(reason: str, mend: str) -> Unavailable:
