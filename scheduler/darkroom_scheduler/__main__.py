@@ -14,11 +14,14 @@ import structlog
 from darkroom import db, logs
 from darkroom.configure import load
 from darkroom.errors import DarkroomError
+from darkroom.fallback import Fallback
 from darkroom.heartbeat import Heartbeat
+from darkroom.price_list import registry_of
 from darkroom.processes import die_with
 from darkroom.queue import open_queue
 from darkroom_scheduler.clock import Clock
 from darkroom_scheduler.inbox_watch import InboxWatcher
+from darkroom_scheduler.notice_post import NoticePost
 from darkroom_scheduler.schedule_clock import ScheduleClock, told_by, wall_clock
 
 _PARTING_SECONDS: Final = (
@@ -43,18 +46,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error.message} {error.hint or ''}\n")
         return int(error.exit_code)
     broker_url = settings.broker_url or ""
-    clock = Clock(database, open_queue(broker_url), settings.rules, Heartbeat(broker_url))
+    fallback = Fallback(settings, registry_of(settings))
+    heart = Heartbeat(broker_url)
+    clock = Clock(database, open_queue(broker_url), settings.rules, heart, fallback)
     inboxes = InboxWatcher(settings)
     now = wall_clock if args.rehearse is None else told_by(args.rehearse)
     schedules = ScheduleClock(settings, now)
+    notices = NoticePost(settings)
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: clock.stop())
     structlog.get_logger(__name__).info("the clock ticks")
     inboxes.start()
     schedules.start()
+    notices.start()
     clock.run()
     schedules.stop(_PARTING_SECONDS)
     inboxes.stop(_PARTING_SECONDS)
+    notices.stop(_PARTING_SECONDS)  # last: it tells what the others ended
     return 0
 
 

@@ -17,8 +17,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from darkroom import db
+from darkroom.fallback import Fallback
 from darkroom.heartbeat import Heartbeat
-from darkroom.jobs import batches, leases, load
+from darkroom.jobs import batches, edits, leases, load
 from darkroom.jobs.claim import tiers_with_work
 from darkroom.queue import ring
 from darkroom.settings import Rules
@@ -32,11 +33,19 @@ _TICKS_A_SWEEP: Final = 15
 class Clock:
     """Ticks until it is stopped; each good tick is a beat of its heart."""
 
-    def __init__(self, database: Engine, queue: Celery, rules: Rules, heart: Heartbeat) -> None:
+    def __init__(
+        self,
+        database: Engine,
+        queue: Celery,
+        rules: Rules,
+        heart: Heartbeat,
+        fallback: Fallback | None = None,
+    ) -> None:
         self._database = database
         self._queue = queue
         self._heart = heart
         self._rules = rules
+        self._fallback = fallback
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -70,4 +79,12 @@ class Clock:
         if lost:
             _log.warning("answers of dead workers are lost", how_many=lost)
         db.transact(self._database, load.discard_abandoned)
+        db.transact(self._database, edits.sweep)
+        if self._fallback is not None:
+            self._fall_back(self._fallback)
         return lost
+
+    def _fall_back(self, fallback: Fallback) -> None:
+        for moved in db.transact(self._database, fallback.look):
+            told = {"job": moved.job_id, "to": moved.instead, "renders": moved.renders}
+            _log.warning("work goes on elsewhere", tier=moved.tier, why=moved.reason, **told)

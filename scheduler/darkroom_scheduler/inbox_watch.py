@@ -29,10 +29,10 @@ _RENEWALS: Final = 3  # a lease
 class _Held:
     """An inbox that this process watches, and when to look at it next."""
 
-    def __init__(self, inbox: Inbox, watch: Watch, wake: Callable[[], None]) -> None:
+    def __init__(self, inbox: Inbox, watch: Watch, events: Events | None) -> None:
         self.inbox = inbox
         self.watch = watch
-        self.events = Events(Path(inbox.url), partial(self.hear, wake))
+        self.events = events
         self.due = 0.0
 
     def is_of(self, inbox: Inbox) -> bool:
@@ -93,13 +93,17 @@ class InboxWatcher:
             held = self._held[inbox.id]
             if held.due > time.monotonic() or self._stopped.is_set():
                 continue
-            held.due = time.monotonic() + self._rules.scan_seconds
-            held.events.listen()
+            held.due = time.monotonic() + self._pause(inbox)
+            if held.events is not None:
+                held.events.listen()
             wait = held.watch.round()
             if wait is not None:
                 held.due = min(held.due, time.monotonic() + wait)
         nearest = min((held.due for held in self._held.values()), default=float("inf"))
         return min(_PASS_SECONDS, max(0.0, nearest - time.monotonic()))
+
+    def _pause(self, inbox: Inbox) -> float:
+        return self._rules.list_seconds if inbox.is_bucket else self._rules.scan_seconds
 
     def _mine(self) -> list[Inbox]:
         """Ask the books what is to be watched, and take what nobody watches."""
@@ -119,7 +123,7 @@ class InboxWatcher:
 
     def _takes(self, inbox: Inbox) -> bool:
         """Take an inbox, unless its folder is not on this machine: it may be on another's."""
-        if not Path(inbox.url).is_dir() and inbox.trouble:
+        if not inbox.is_bucket and not Path(inbox.url).is_dir() and inbox.trouble:
             return False
         return db.transact(
             self._room.database,
@@ -130,12 +134,14 @@ class InboxWatcher:
         self._drop(inbox.id)
         place = open_place(inbox.url, self._settings)
         watch = Watch(self._room, inbox, place, self._stopped.is_set)
-        self._held[inbox.id] = _Held(inbox, watch, self._awake.set)
+        self._held[inbox.id] = held = _Held(inbox, watch, None)
+        if not inbox.is_bucket:
+            held.events = Events(Path(inbox.url), partial(held.hear, self._awake.set))
         _log.info("watching", inbox=inbox.url)
 
     def _drop(self, inbox_id: str) -> None:
         held = self._held.pop(inbox_id, None)
-        if held is not None:
+        if held is not None and held.events is not None:
             held.events.stop()
 
     def _renew(self) -> None:
