@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from benchmarks import batch_results, limits, router, scaling, soak
+from benchmarks import batch_results, catalog, enqueue, inbox, limits, router, scaling, soak
 from benchmarks.figures import FULL, QUICK, Figure, Scale, every
 from benchmarks.load import ROOT
 
@@ -27,6 +27,9 @@ _PARTS = (
     "limits",
     "router",
     "batch",
+    "inbox",
+    "catalog",
+    "enqueue",
 )
 
 
@@ -51,6 +54,9 @@ def main() -> int:
     more = {
         "router": partial(router.figures, scale.rows),
         "batch": partial(batch_results.figures, scale.runs, *scale.batch_lines),
+        "inbox": partial(inbox.figures, scale.runs, scale.dropped),
+        "catalog": partial(catalog.figures, scale.rows),
+        "enqueue": partial(enqueue.figures, scale.enqueued),
         "scale": partial(scaling.figures, scale.images, scale.runs),
         "limits": partial(limits.figures, scale.seconds, scale.limited),
     }

@@ -52,6 +52,10 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """Renders of a job at a limit."""
     batch_lines: tuple[int, int]
     """Of a batch's results: to be timed, and to see that memory stays flat."""
+    dropped: int
+    """Manifests, at once into a watched folder."""
+    enqueued: int
+    """Rows, one at a time."""
 
 
 FULL = Scale(
@@ -65,6 +69,8 @@ FULL = Scale(
     seconds=66,
     limited=300,
     batch_lines=(300, 2_000),
+    dropped=1_000,
+    enqueued=300,
 )
 QUICK = Scale(
     runs=1,
@@ -77,6 +83,8 @@ QUICK = Scale(
     seconds=66,
     limited=100,
     batch_lines=(100, 300),
+    dropped=200,
+    enqueued=100,
 )
 
 
