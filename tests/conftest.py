@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import MappingProxyType
 from urllib.request import Request, urlopen
 
 import pytest
@@ -36,17 +37,25 @@ def postgres() -> Iterator[PostgreSQL]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated database of SQLite, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "books.db"
+    engine = db.open_engine(f"sqlite:///{path}")
+    db.upgrade(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
     """An empty migrated database, of either kind."""
     if request.param == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgres")
         return server.new_database()
-    url = f"sqlite:///{tmp_path / 'books.db'}"
-    engine = db.open_engine(url)
-    db.upgrade(engine)
-    engine.dispose()
-    return url
+    path = tmp_path / "books.db"
+    shutil.copy(migrated, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -70,9 +79,12 @@ class ObjectStorage:
         return f"gs://{name}"
 
     def objects(self, bucket: str) -> list[dict[str, object]]:
-        """What lies in a bucket, by the simulator's own files."""
-        found = (self._folder / bucket.removeprefix("gs://")).glob("*.json")
-        return [json.loads(path.read_text()) for path in found]
+        """What lies in a bucket, by the simulator's own files; others may be moving them."""
+        found: list[dict[str, object]] = []
+        for path in (self._folder / bucket.removeprefix("gs://")).glob("*.json"):
+            with suppress(FileNotFoundError):
+                found.append(json.loads(path.read_text()))
+        return found
 
     def harm(self, *rules: dict[str, object]) -> None:
         """Let requests go wrong by these rules from now on; none for no harm."""
@@ -108,16 +120,29 @@ def show_logs(home: Path) -> None:
         sys.stdout.write(f"--- {log.name}\n{tail}\n")
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """What lies in a folder, though processes still put files there and take them away."""
+    found: dict[Path, bytes] = {}
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                found[path] = path.read_bytes()
+    return found
+
+
 @pytest.fixture
 def open_room(tmp_path: Path) -> Iterator[Open]:
     """Make embedded rooms in the test's folder; their local stacks are stopped at the end."""
     with ExitStack() as stack:
 
-        def make(**settings: object) -> Darkroom:
+        def make(
+            rules: Mapping[str, object] = MappingProxyType({}), **settings: object
+        ) -> Darkroom:
             told: dict[str, object] = {
                 "home": tmp_path / "home",
                 "storage_url": str(tmp_path / "out"),
                 "simulator": {"latency": "0", "pictures": "cached"},
+                "rules": {"backoff_seconds": 0.1, **rules},
                 **settings,
             }
             room = stack.enter_context(Darkroom(Settings.model_validate(told)))

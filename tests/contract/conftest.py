@@ -73,10 +73,22 @@ class Books:
             self.database, lambda c: claim(c, tier, want, WORKER, rooms, budget=budget)
         )
 
-    def end(self, claims: Sequence[Claim], ended: AttemptState, charge: int = 0) -> Closed:
+    def end(
+        self,
+        claims: Sequence[Claim],
+        ended: AttemptState,
+        charge: int = 0,
+        signed: str | None = None,
+    ) -> Closed:
         picture = PICTURE if ended is AttemptState.DELIVERED else None
         closings = [
-            Closing(attempt_id=one.attempt_id, ended=ended, charged_nusd=charge, picture=picture)
+            Closing(
+                attempt_id=one.attempt_id,
+                ended=ended,
+                charged_nusd=charge,
+                picture=picture,
+                signed=signed,
+            )
             for one in claims
         ]
         return db.transact(self.database, lambda c: close(c, closings, RULES, stored(closings)))

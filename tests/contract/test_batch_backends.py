@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import http.server
 import json
 import re
@@ -12,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.contract.test_simulator_batches import NANO, PRO, Google, line, simulated
 
 from darkroom.ids import new_id
 from darkroom.models import AttemptState
-from darkroom.request import Reference, Request
+from darkroom.request import Reference, Request, Wishes
+from darkroom.router.wished import unheard
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
 from darkroom_worker.backends import open_backend, open_batch_backend
@@ -191,6 +194,19 @@ WISHES = [
     Request(prompt="a lamp", seed=7, temperature=0.5),
     Request(prompt="a lamp", seed=0, temperature=0.0, thinking="minimal"),
     Request(prompt="like this", references=(Reference("gs://shelf/a.png", "image/png"),)),
+    Request(prompt="her", references=(Reference("gs://a/b.png", "image/png", role="character"),)),
+    Request(prompt="a lamp", wishes=Wishes(system_instruction="Draw.", safety="BLOCK_ONLY_HIGH")),
+    Request(prompt="the moon tonight", wishes=Wishes(grounding="web")),
+    Request(prompt="a quetzal", wishes=Wishes(grounding="image")),
+    Request(prompt="a quetzal", wishes=Wishes(grounding="web+image", safety="OFF")),
+]
+ON_VERTEX = [
+    Request(prompt="a lamp", wishes=Wishes(person_generation="ALLOW_NONE")),
+    Request(
+        prompt="a lamp",
+        aspect_ratio="16:9",
+        wishes=Wishes(output_mime_type="image/jpeg", compression_quality=80),
+    ),
 ]
 
 
@@ -199,6 +215,39 @@ def test_a_line_asks_what_the_sdk_asks_on_demand(
     backend: BatchBackend, tier: Tier, request_: Request
 ) -> None:
     assert said_in_a_line(backend, request_) == said_on_demand(tier, request_)
+
+
+@pytest.mark.parametrize("request_", ON_VERTEX, ids=range(len(ON_VERTEX)))
+def test_what_vertex_alone_takes_is_said_alike(
+    backend: BatchBackend, tier: Tier, request_: Request
+) -> None:
+    if tier is Tier.VERTEX_BATCH:
+        assert said_in_a_line(backend, request_) == said_on_demand(tier, request_)
+    else:
+        assert request_.wishes is not None
+        assert unheard(request_.wishes.told, tier) is not None, "it is refused when it is planned"
+
+
+@pytest.mark.parametrize("how_many", [2, BY_FILE])
+def test_what_is_wished_of_a_line_arrives_and_its_queries_are_counted(
+    google: Google, backend: BatchBackend, tier: Tier, tmp_path: Path, how_many: int
+) -> None:
+    wishes = Wishes(system_instruction="Draw.", safety="BLOCK_NONE", grounding="web")
+    if tier is Tier.VERTEX_BATCH:
+        wishes = msgspec.structs.replace(wishes, person_generation="ALLOW_NONE")
+    requests = [msgspec.structs.replace(each, wishes=wishes) for each in lamps(how_many)]
+
+    sent = Sent(backend, tmp_path, requests)
+    google.advance(110)
+
+    heard = {"systemInstruction": "Draw.", "safetySettings": "BLOCK_NONE", "googleSearch": "web"}
+    heard |= {"personGeneration": "ALLOW_NONE"} if tier is Tier.VERTEX_BATCH else {}
+    usages = [result.outcome.usage for result in sent.results()]
+    assert [line["told"] for line in google.bill()] == [heard] * how_many
+    assert all(usage is not None and usage.searches > 0 for usage in usages)
+    assert sum(usage.searches for usage in usages if usage) == sum(
+        line["usage"]["searches"] for line in google.bill()
+    )
 
 
 def test_a_local_reference_is_pointed_to_where_the_sdk_would_send_its_bytes(
@@ -215,10 +264,20 @@ def test_a_local_reference_is_pointed_to_where_the_sdk_would_send_its_bytes(
     assert line == sent
 
 
+def test_a_reference_that_changed_since_it_was_planned_is_not_uploaded_as_what_it_was(
+    backend: BatchBackend, tmp_path: Path
+) -> None:
+    reference = local(tmp_path, b"planned")
+    Path(reference.uri).write_bytes(b"changed")
+
+    with pytest.raises(OSError, match="changed since it was planned"):
+        backend.place_references([Request(prompt="p", references=(reference,))])
+
+
 def local(folder: Path, data: bytes) -> Reference:
     file = folder / "reference.png"
     file.write_bytes(data)
-    return Reference(str(file), "image/png", sha256=data.hex().rjust(64, "0"))
+    return Reference(str(file), "image/png", sha256=hashlib.sha256(data).hexdigest())
 
 
 def stored(google: Google) -> list[str]:

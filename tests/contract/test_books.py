@@ -13,6 +13,7 @@ from darkroom.audit import audit
 from darkroom.jobs import control, leases, load, rests
 from darkroom.jobs.claim import Claim, claim, tiers_with_work
 from darkroom.jobs.close import Closed, Closing, Picture, close
+from darkroom.jobs.known import known
 from darkroom.jobs.late import Late, settle_late
 from darkroom.jobs.load import Loaded, NewJob, NewRender
 from darkroom.models import (
@@ -436,9 +437,9 @@ def test_known_pictures_are_done_refused_or_on_their_way_but_not_failed_ones(
     end(database, [failed], AttemptState.INVALID)
 
     with db.reading(database) as connection:
-        known = load.known(connection, [f"{number:032d}" for number in range(5)])
+        found = known(connection, [f"{number:032d}" for number in range(5)])
 
-    assert known == {
+    assert {name: each.state for name, each in found.items()} == {
         f"{0:032d}": RenderState.DONE,
         f"{1:032d}": RenderState.REFUSED,
         f"{3:032d}": RenderState.SENT,

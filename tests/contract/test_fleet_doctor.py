@@ -131,6 +131,21 @@ def test_work_that_is_old_is_a_warning_unless_its_tier_rests(
     assert "vertex rests until" in worst(settings, "rests").fact
 
 
+def test_work_waits_in_order_while_everything_is_paused(
+    settings: Settings, database: Engine
+) -> None:
+    register(database, Tier.VERTEX)
+    submit(database)
+    with db.writing(database) as connection:
+        long_ago = connection.scalars(select(Job.created_at)).one().replace(year=2020)
+        connection.execute(update(Job).values(loaded_at=long_ago))
+        rests.stop_everything(connection)
+
+    found = worst(settings, "work")
+
+    assert (found.grade, found.fact.endswith("everything is paused")) == (Grade.OK, True)
+
+
 def test_no_scheduler_is_a_failure(settings: Settings) -> None:
     found = worst(settings, "scheduler")
 

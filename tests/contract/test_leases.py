@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, update
 
 from darkroom import Darkroom, db
+from darkroom.broker import Broker
 from darkroom.cli import main
 from darkroom.configure import hand_down
 from darkroom.jobs import leases
@@ -25,10 +27,17 @@ from darkroom_worker.lease import Lease
 ROWS: list[dict[str, object]] = [{"id": f"r{n}", "prompt": f"lamp {n}"} for n in range(5)]
 
 
+@pytest.fixture(scope="module")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    yield broker.start()
+    broker.stop()
+
+
 @pytest.fixture
-def settings(database: Engine, tmp_path: Path) -> Settings:
+def settings(database: Engine, tmp_path: Path, broker_url: str) -> Settings:
     url = database.url.render_as_string(hide_password=False)
-    return Settings(home=tmp_path, database_url=url, broker_url="unix:///nowhere.sock")
+    return Settings(home=tmp_path, database_url=url, broker_url=broker_url)
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ REGISTRY = Registry.load()
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Ready]:
-    with running() as ready:
+    with running("--pictures", "cached") as ready:
         yield ready
 
 

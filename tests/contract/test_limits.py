@@ -152,8 +152,8 @@ def test_without_limits_every_slot_is_now(broker_url: str) -> None:
 
 def test_slots_that_were_given_back_go_to_the_next_worker(broker_url: str) -> None:
     async def hand_over(fleet: Fleet) -> tuple[list[int], list[int]]:
-        first = await fleet.book(SIX_HUNDRED, 10, worker="a")
-        unused = first.booked[4:]
+        first = await fleet.book(SIX_HUNDRED, 16, worker="a")
+        unused = first.booked[10:]  # the first of them is a second ahead
         await fleet.worker("a").unbook(Tier.AISTUDIO, SIX_HUNDRED, len(unused), unused, 0)
         second = await fleet.book(SIX_HUNDRED, 8, worker="b")
         return [slot.us for slot in unused], [slot.us for slot in second.booked]
@@ -166,8 +166,8 @@ def test_slots_that_were_given_back_go_to_the_next_worker(broker_url: str) -> No
 
 def test_slots_sooner_than_a_worker_can_use_are_left_to_others(broker_url: str) -> None:
     async def hand_over(fleet: Fleet) -> tuple[Slots, Slots]:
-        first = await fleet.book(SIX_HUNDRED, 10, worker="a")
-        await fleet.worker("a").unbook(Tier.AISTUDIO, SIX_HUNDRED, 10, first.booked, 0)
+        first = await fleet.book(SIX_HUNDRED, 18, worker="a")
+        await fleet.worker("a").unbook(Tier.AISTUDIO, SIX_HUNDRED, 18, first.booked, 0)
         slow = await fleet.book(SIX_HUNDRED, 1, worker="b", lead=0.5)
         return first, slow
 

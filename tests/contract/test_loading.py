@@ -158,6 +158,28 @@ def test_a_manifest_that_is_submitted_four_times_at_once_is_rendered_once(
     assert _clean(database_url)
 
 
+def test_one_key_makes_one_job_whoever_comes_at_the_same_moment(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home", database_url=database_url)
+    rows = [{"id": f"r{number}", "prompt": f"a lamp no. {number}"} for number in range(20)]
+    planned = threading.Barrier(6)
+
+    with Darkroom(settings) as room, ThreadPoolExecutor(6) as pool:
+
+        def submit(_: int) -> str:
+            plan = room.plan(rows)
+            planned.wait(60)
+            return room.submit(plan, idempotency_key="tonight").id
+
+        ids = set(pool.map(submit, range(6)))
+        states = room.jobs()
+
+    assert ids == {states[0].id}
+    assert (len(states), states[0].pending) == (1, 20)
+    assert _clean(database_url)
+
+
 def _clean(url: str) -> bool:
     engine: Engine = db.open_engine(url)
     try:

@@ -18,7 +18,7 @@ from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
 from darkroom_worker.backends.base import Break
 from darkroom_worker.limits import Limiter, open_redis
-from darkroom_worker.pace import Pace
+from darkroom_worker.pace import Pace, unsent_closing
 
 TIER = Tier.SIMULATOR
 MOST = 8
@@ -36,8 +36,8 @@ def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Process:
     """The pace of one worker process, whose requests in flight are what the test says."""
 
-    def __init__(self, url: str, name: str, past: Past = IDLE) -> None:
-        limits = {"simulator": {"fleet_concurrency": MOST, "concurrency": 64}}
+    def __init__(self, url: str, name: str, past: Past = IDLE, **told: object) -> None:
+        limits = {"simulator": {"fleet_concurrency": MOST, "concurrency": 64} | told}
         self.flying = 0
         self._past = past
         self.pace = Pace(
@@ -162,3 +162,40 @@ async def wait_for_room(redis: Redis) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the fleet stayed full")
+
+
+CENT = 10_000_000
+
+
+@pytest.mark.parametrize("has_slot", [True, False])
+def test_the_money_of_what_was_never_sent_comes_back_once(
+    broker_url: str, *, has_slot: bool
+) -> None:
+    """Whether its slot went by and was given back, or it still had one when it was given up."""
+
+    async def give_back(url: str) -> tuple[int, int, int]:
+        redis = open_redis(url)
+        await redis.flushall()
+        one = Process(url, "a", spend_per_window="0.20", fleet_concurrency=None)
+        booking = await one.pace.book(TIER, 64)
+        first = booking.most
+        claims = [
+            Claim(f"att_{no}", no, "job", 1, TIER, "m", "{}", 4 * CENT, datetime.now(UTC))
+            for no in range(first)
+        ]
+        turns, _ = await one.pace.place(TIER, booking, claims)
+        full = (await one.pace.book(TIER, 64)).most
+        if not has_slot:
+            await one.pace.went_by(TIER, len(turns))
+        for claim, turn in turns:
+            turn.at = turn.at if has_slot else None
+            one.pace.note(claim, turn, unsent_closing(claim, 0.0), None)
+        again = (await one.pace.book(TIER, 64)).most
+        await one.pace.close()
+        await redis.aclose()
+        return first, full, again
+
+    first, full, again = asyncio.run(give_back(broker_url))
+
+    assert (first, full) == (4, 0), "five cents are set aside for each, before one was seen"
+    assert again == 4

@@ -104,6 +104,14 @@ def test_a_night_that_is_past_its_window_is_missed_and_can_be_filled_in(nights: 
     assert calls.states() == ["waiting"]
 
 
+def test_a_fire_that_is_written_down_already_is_not_written_again(nights: Nights) -> None:
+    calls = nights(catchup="1h")
+    (missed,) = calls.note(NIGHT + timedelta(hours=2))
+
+    with db.writing(calls.database) as connection:
+        assert not books.add(connection, missed)
+
+
 @pytest.mark.parametrize(
     ("overlap", "states"),
     [

@@ -185,6 +185,31 @@ def test_a_generation_is_deleted_and_no_other(url: str) -> None:
     assert ask("DELETE", place).status == 404
 
 
+def test_a_listing_with_a_delimiter_leaves_folders_out(url: str) -> None:
+    for name in ("deep/a", "deep/b/c"):
+        assert create(url, "", {"name": name}).status == 200
+
+    place = f"{url}/storage/v1/b/shelf/o?prefix=deep/&delimiter=/"
+    answers = [ask("GET", place) for _ in range(2)]  # the first may be the scenario's 503
+
+    assert [each["name"] for each in answers[-1].json["items"]] == ["deep/a"]  # type: ignore[attr-defined]
+
+
+def test_a_generation_is_copied_once_to_a_free_name(url: str) -> None:
+    generation = create(url, "", {"name": "in/ü", "metadata": {"k": "v"}}).json["generation"]
+    place = f"{url}/storage/v1/b/shelf/o/in%2F%C3%BC/rewriteTo/b/shelf/o/out%2F%C3%BC"
+    asked = f"{place}?sourceGeneration={generation}&ifGenerationMatch=0"
+
+    first, second = (ask("POST", asked) for _ in range(2))
+    gone = ask("POST", f"{place}?sourceGeneration=1")
+
+    assert (first.status, second.status, gone.status) == (200, 412, 404)
+    assert (first.json["done"], first.json["objectSize"]) == (True, "5")
+    copied = f"{url}/storage/v1/b/shelf/o/out%2F%C3%BC"
+    assert ask("GET", f"{copied}?alt=media").body == b"image"
+    assert ask("GET", copied).json["metadata"] == {"k": "v"}
+
+
 def test_harm_that_nobody_knows_is_refused(url: str) -> None:
     rules = f"{url}/_sim/storage/rules"
 

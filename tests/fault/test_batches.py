@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from tests.fault.rig.fleet import Fleet, rows
 from tests.fault.rig.valkey import Valkey
 from tests.fault.rig.witness import examine
 
 from darkroom import db
 from darkroom.killpoints import Point
+from darkroom.models import Batch, BatchState
 from darkroom.report import JobState
 from darkroom_manifests.tier import Tier
 
@@ -134,7 +138,28 @@ def play(fleet: Fleet, *harms: Harm) -> None:
 
 
 def rendered(fleet: Fleet, words: str = "") -> JobState:
-    return fleet.watch(fleet.submit(rows(IMAGES, words)), SECONDS)
+    return fleet.watch(fleet.submit(rows(IMAGES, words)), SECONDS, hurried(fleet))
+
+
+def hurried(fleet: Fleet) -> Callable[[JobState], None]:
+    """Twice a second, let no pause after a failure last longer than a second, by the books.
+
+    A tier that rests because a batch failed as a whole goes on, as a person would let it.
+    """
+    last = [0.0]
+
+    def tick(_: JobState) -> None:
+        if time.monotonic() < last[0] + 0.5:
+            return
+        last[0] = time.monotonic()
+        with db.writing(fleet.room.database) as connection:
+            soon = db.now(connection) + timedelta(seconds=1)
+            waits = (Batch.state != BatchState.MISSING) & (Batch.next_at > soon)
+            connection.execute(update(Batch).where(waits).values(next_at=soon))
+        if any("failed as a whole" in rest.reason for rest in fleet.room.rests()):
+            fleet.room.wake(fleet.tier)
+
+    return tick
 
 
 def concerning(harms: list[list[Harm]], tier: str) -> list[list[Harm]]:

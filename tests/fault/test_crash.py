@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,11 +106,23 @@ def test_a_simulator_that_dies_is_started_again_where_workers_look_for_it(open_r
 
     job = room.submit(ROWS[:40])
     state = job.wait(60, tell=kill_once)
-    again = msgspec.json.decode(told.read_bytes())
+    again = restarted(told, killed[0])
 
     assert state.done + state.held == 40
     assert again["url"] == killed[0]["url"]
     assert again["pid"] != killed[0]["pid"]
+
+
+def restarted(told: Path, before: dict[str, object]) -> dict[str, object]:
+    """Wait until another process than before says that it is there."""
+    ends = time.monotonic() + 60
+    while True:
+        with suppress(FileNotFoundError):
+            found = msgspec.json.decode(told.read_bytes(), type=dict[str, object])
+            if found["pid"] != before["pid"]:
+                return found
+        assert time.monotonic() < ends, "it was not started again"
+        time.sleep(0.05)
 
 
 def test_answers_in_a_dead_processs_spool_are_booked_and_not_paid_again(

@@ -145,6 +145,7 @@ def test_no_more_is_paid_for_than_can_wait_for_a_place(
     job = room.submit(rows(40))
 
     room.render_here()
+    wait_until(job, lambda _: spooled(room) >= 6)
     wait_until(job, lambda _: object_storage.answered().get("create 404", 0) >= 25)
     waiting = len(bill_of(room))
     object_storage.harm()
@@ -197,7 +198,10 @@ def test_an_image_whose_name_a_stranger_has_lies_beside_it_even_if_its_worker_di
 
 def spooled(room: Darkroom) -> int:
     """How many pictures lie in the spools of this machine."""
-    return len(list((room.settings.home / "spool").glob("*/att_*")))
+    try:
+        return len(list((room.settings.home / "spool").glob("*/att_*")))
+    except FileNotFoundError:  # a worker clears a dead one's folder away: look again
+        return spooled(room)
 
 
 def live_workers(room: Darkroom) -> dict[str, int]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ COMMAND: Final = (sys.executable, "-m", "darkroom")
 _AMBIENT: Final = ("DARKROOM_", "GOOGLE_", "GEMINI_")
 _READY_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.05
+_PORTS: Final = range(10_000, 29_000)  # below those that Linux deals out: 32768 to 60999
 
 Process = subprocess.Popen[bytes]
 Tell = Callable[[str], None]
@@ -93,16 +94,20 @@ class Fleet:
         return found
 
     def wait_for_workers(self) -> None:
-        """Wait until every worker is in the books and hears the bell."""
+        """Wait until every worker is in the books and hears the bell, and the clock ticks."""
         ends = time.monotonic() + _READY_SECONDS
-        while self.living() < len(self.workers) or not all(map(self._hears, self.workers)):
+        while self.living() < len(self.workers) or not self._is_up():
             for host, worker in self.workers.items():
                 assert worker.poll() is None, f"{host} ended at once; see {self.folder}/logs"
             assert time.monotonic() < ends, f"the workers do not start; see {self.folder}/logs"
             time.sleep(_LOOK_SECONDS)
 
-    def _hears(self, host: str) -> bool:
-        return "the worker hears the bell" in (self.folder / "logs" / f"{host}.log").read_text()
+    def _is_up(self) -> bool:
+        hear = all(self._said(host, "the worker hears the bell") for host in self.workers)
+        return hear and self._said("scheduler", "the clock ticks")
+
+    def _said(self, host: str, words: str) -> bool:
+        return words in (self.folder / "logs" / f"{host}.log").read_text()
 
 
 @contextmanager
@@ -194,8 +199,13 @@ def _ended(process: Process) -> None:
 
 
 def free_port() -> int:
-    """Let the kernel choose a port; nobody else is likely to take it in the moment between."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Choose a port that nobody has, and that the kernel gives to nobody.
+
+    A server that is to be reached again after an outage needs one: of the ports that connections
+    begin from, one that is free for a moment may be somebody else's in the next.
+    """
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = secrets.choice(_PORTS)
+            probe.bind(("127.0.0.1", port))
+            return port

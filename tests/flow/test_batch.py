@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from tests.contract.test_simulator_batches import PRO, Google, line
+from tests.fleet.command import Ran, called
 
 from darkroom import Choices, Darkroom, Job, db, embedded
 from darkroom.audit import audit
@@ -59,16 +58,8 @@ class Shell:
         }
         (folder / "catalog.csv").write_text(MANIFEST, encoding="utf-8")
 
-    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "darkroom", *args],
-            cwd=self._folder,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+    def run(self, *args: str) -> Ran:
+        return called(self._folder, self._env, *args)
 
     def document(self, *args: str) -> Any:  # noqa: ANN401  # any JSON
         ran = self.run(*args, "--json")

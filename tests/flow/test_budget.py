@@ -19,6 +19,8 @@ from darkroom_simulator.child import Ready, running
 Open = Callable[..., Darkroom]
 Bill = Callable[[Darkroom], list[dict[str, object]]]
 
+QUICK = {"concurrency": 4, "adaptive": False}  # what a pool bears need not be learned here
+
 
 def rows(how_many: int) -> list[dict[str, object]]:
     return [{"id": f"r{number}", "prompt": f"lamp no. {number}"} for number in range(how_many)]
@@ -38,7 +40,7 @@ def stand_in() -> AbstractContextManager[Ready]:
 def real_room(open_room: Open, server: Ready, **budget: str) -> Darkroom:
     """Money is real for all that Darkroom knows."""
     own = {"project": "p", "access_token": "t", "base_url": server.url}
-    return open_room(vertex=own, tiers={"vertex": {"concurrency": 4}}, budget=budget)
+    return open_room(vertex=own, tiers={"vertex": QUICK}, budget=budget)
 
 
 def last_claim(room: Darkroom) -> object:

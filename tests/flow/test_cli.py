@@ -31,6 +31,7 @@ class Folder:
         self.env = kept | {
             "DARKROOM_SIMULATOR__LATENCY": "0",
             "DARKROOM_SIMULATOR__PICTURES": "cached",
+            "DARKROOM_RULES__BACKOFF_SECONDS": "0.1",
         }
         (path / "catalog.csv").write_text(MANIFEST, encoding="utf-8")
 
@@ -226,3 +227,22 @@ def test_up_renders_what_is_submitted_until_it_is_stopped(folder: Folder) -> Non
     assert (waited.returncode, running.returncode) == (0, 0)
     assert "Ready: " in err
     assert folder.stack is None
+
+
+def test_what_was_paid_and_set_aside_is_counted_and_listed(folder: Folder) -> None:
+    manifest = "id,prompt\nmug,A mug [[sim:blank]]\nlamp,A lamp\n"
+    (folder.path / "two.csv").write_text(manifest, encoding="utf-8")
+    ran = folder.run("run", "two.csv")
+
+    shown = folder.run("job", "show").stdout
+    listed = json.loads(folder.run("job", "quarantine", "--json").stdout)
+    document = folder.document("job", "show")
+
+    assert ran.returncode == 3, ran.stderr
+    assert "GATE_BLANK 2" in shown
+    assert [(each["id"], each["reason"]) for each in listed] == [("mug", "GATE_BLANK")] * 2
+    assert all(Path(each["file"]).is_file() for each in listed)
+    assert [(each["reason"], each["images"]) for each in document["quarantined"]] == [
+        ("GATE_BLANK", 2)
+    ]
+    assert document["alike"] == []

@@ -35,7 +35,7 @@ def state_of(room: Darkroom, tier: Tier) -> TierState:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < ends, "it never came to that"
         time.sleep(0.05)

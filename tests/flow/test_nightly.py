@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from tests.fleet.command import Ran, called
 from tests.fleet.fleet import free_port
 from tests.fleet.valkey import Valkey
 
@@ -139,6 +140,31 @@ def test_two_schedulers_make_one_job_of_each_night_also_of_one_with_25_hours(
     assert audit(house.room.database, house.settings.home) == []
 
 
+def test_of_a_catalog_only_what_changed_since_the_last_night_is_made(house: House) -> None:
+    rows = {"lamp": "a lamp", "mug": "a mug", "chair": "a chair"}
+    tonight = {"lamp": "a brass lamp", "mug": "a mug", "desk": "a desk"}
+    for day, each in (("2027-10-31", rows), ("2027-11-01", tonight)):
+        lines = [f"{name},{prompt}" for name, prompt in each.items()]
+        (house.folder / f"{day}.csv").write_text("\n".join(["id,prompt", *lines]) + "\n")
+    terms = 'overlap = "allow"\ncatalog = "shop"\nsource = { manifest = "{date}.csv" }'
+    house.apply(NIGHT - timedelta(hours=1), terms)
+    house.schedule()
+
+    house.tell(NIGHT)
+    house.until_states(RunState.SUBMITTED)
+    house.tell(NIGHT + DAY + timedelta(hours=1))
+    second, first = house.until_states(RunState.SUBMITTED, RunState.SUBMITTED)
+
+    jobs = [seen.job for seen in (first, second) if seen.job]
+    assert [(job.total, job.unchanged, job.catalog) for job in jobs] == [
+        (3, 0, "shop"),
+        (2, 1, "shop"),
+    ]
+    again = house.room.plan(house.folder / "2027-10-31.csv", catalog="shop")
+    assert (again.removed_ids, again.unchanged) == (["desk"], 3)
+    assert audit(house.room.database, house.settings.home) == []
+
+
 @pytest.mark.parametrize("point", ["S1", "S2", "S3", "S4"])
 def test_a_scheduler_killed_on_the_way_loses_no_run_and_doubles_none(
     house: House, point: str
@@ -237,12 +263,14 @@ def test_a_deadline_moves_what_is_not_made_to_another_tier_or_stops_it(house: Ho
     assert job.state.cap_nusd == 20_000_000_000
 
 
-def shell(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def shell(folder: Path, *args: str) -> Ran:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "GOOGLE_"))}
-    command = [sys.executable, "-m", "darkroom", *args]
-    return subprocess.run(
-        command, cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=100
-    )
+    return called(folder, kept, *args)
+
+
+def causes_of_what_is_done(room: Darkroom) -> set[str]:
+    runs = [seen.run for seen in Desk(room).runs("hand", 99)]
+    return {run.cause for run in runs if run.state is RunState.DONE}
 
 
 @pytest.mark.timeout(300)
@@ -265,17 +293,18 @@ def test_a_schedule_runs_by_hand_and_by_the_minute_and_its_costs_are_listed(
     )
     try:
         assert shell(tmp_path, "schedule", "run", "hand").returncode == 0
-        done: dict[str, Any] = {}
-        ends = time.monotonic() + 3 * FAR
-        while done.keys() != {"person", "cron"}:
-            assert time.monotonic() < ends, done
-            time.sleep(1)
-            document = json.loads(shell(tmp_path, "schedule", "show", "hand", "--json").stdout)
-            done = {run["cause"]: run for run in document["runs"] if run["state"] == "done"}
+        with Darkroom(Settings(home=tmp_path / ".darkroom")) as room:
+            ends = time.monotonic() + 3 * FAR
+            while causes_of_what_is_done(room) != {"person", "cron"}:
+                assert time.monotonic() < ends, Desk(room).runs("hand", 99)
+                time.sleep(0.2)
+        shown = shell(tmp_path, "schedule", "show", "hand", "--json")
     finally:
         up.terminate()
         up.wait(60)
 
+    done = {run["cause"]: run for run in json.loads(shown.stdout)["runs"] if run["state"] == "done"}
+    assert done.keys() == {"person", "cron"}
     jobs = [run["job"] for run in done.values() if run["job"] is not None]
     assert [(job["done"], job["simulated"]) for job in jobs] == [(2, True)]
     assert json.loads(applied.stdout)[0]["next"]["local"].startswith("20")

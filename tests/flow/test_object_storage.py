@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from sqlalchemy import text
+from tests.fleet.command import Ran, called
 
 from darkroom import Darkroom
 from darkroom.audit import audit
@@ -88,6 +88,5 @@ def test_the_doctor_looks_whether_a_bucket_answers(
         assert url in storage["fact"]
 
 
-def darkroom(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "darkroom", "--home", "home", *args]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def darkroom(folder: Path, *args: str) -> Ran:
+    return called(folder, os.environ, "--home", "home", *args)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 import pytest
+from tests.conftest import contents
 
 from darkroom import Choices, Darkroom, Job
 from darkroom.audit import audit
@@ -92,7 +93,7 @@ def test_the_images_lie_where_the_template_says_untouched(open_room: Open, tmp_p
 
 def test_a_cap_is_never_exceeded_and_what_it_stops_is_held(open_room: Open) -> None:
     room = open_room()
-    rows = [{"id": f"r{number}", "prompt": "a lamp"} for number in range(12)]
+    rows = [{"id": f"r{number}", "prompt": f"lamp no. {number}"} for number in range(12)]
     job = room.submit(rows, max_cost="0.20")
 
     state = job.wait(60)
@@ -179,16 +180,15 @@ def test_no_secret_is_in_the_database_or_the_logs(open_room: Open) -> None:
     finished(with_key, ROWS[:3])
     with_key.close()
 
-    home = with_key.settings.home
-    for file in (path for path in home.rglob("*") if path.is_file()):
-        assert secret.encode() not in file.read_bytes(), file
+    for file, data in contents(with_key.settings.home).items():
+        assert secret.encode() not in data, file
 
 
 def test_vertex_renders_by_the_same_road(open_room: Open) -> None:
     with running("--pictures", "cached") as stand_in:
         room = open_room(
             vertex={"project": "p", "access_token": "t", "base_url": stand_in.url},
-            tiers={"vertex": {"concurrency": 4}},
+            tiers={"vertex": {"concurrency": 4, "adaptive_start": 600}},
         )
         job = finished(room, ROWS[:2], consent=True)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.conftest import contents
 
 from darkroom import Darkroom, Job
 from darkroom.cli import main
@@ -105,15 +106,15 @@ def assert_clean(room: Darkroom, job: Job, lines: str) -> None:
     prompt, key, home = PROMPT.encode(), KEY.encode(), room.settings.home
     exported = CliRunner().invoke(main, ["--home", str(home), "report", job.id, "--format", "csv"])
     room.close()
-    files = [path for path in home.parent.rglob("*") if path.is_file()]
+    files = contents(home.parent)
     dump = "\n".join(sqlite3.connect(home / "darkroom.db").iterdump())
 
     assert lines
     assert KEY not in lines + dump + exported.output
     assert PROMPT not in lines
     assert PROMPT in dump
-    assert [path.name for path in files if key in path.read_bytes()] == []
-    with_prompt = {path.name for path in files if prompt in path.read_bytes()}
+    assert [path.name for path, data in files.items() if key in data] == []
+    with_prompt = {path.name for path, data in files.items() if prompt in data}
     assert with_prompt <= {"darkroom.db", "darkroom.db-wal"}
     assert (home / "logs" / "worker-1.log").stat().st_size > 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any
 from urllib.error import URLError
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.fleet.command import called
+from tests.fleet.fleet import free_port
 
 from darkroom import Darkroom
 
@@ -30,8 +31,14 @@ ROWS: list[dict[str, object]] = [
 
 def lines_of(room: Darkroom, process: str) -> list[dict[str, Any]]:
     """The log of a process; Celery itself writes a few words as plain text when it ends."""
-    text = (room.settings.home / "logs" / f"{process}.log").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    log = room.settings.home / "logs" / f"{process}.log"
+    text = log.read_text(encoding="utf-8") if log.exists() else ""
+    whole = text.splitlines(keepends=True)  # the last one may be just being written
+    return [json.loads(line) for line in whole if line.startswith("{") and line.endswith("\n")]
+
+
+def lines_that_say(room: Darkroom, process: str, event: str) -> list[dict[str, Any]]:
+    return [line for line in lines_of(room, process) if line["event"] == event]
 
 
 def test_every_attempt_is_one_line_with_its_ids_and_no_prompt(open_room: Open) -> None:
@@ -39,8 +46,11 @@ def test_every_attempt_is_one_line_with_its_ids_and_no_prompt(open_room: Open) -
     job = room.submit(ROWS)
 
     job.wait(60)
+    # The books are written before the logs.
+    wait_until(lambda: len(lines_that_say(room, "worker-1", "attempt closed")) >= 6)
+    wait_until(lambda: lines_of(room, "scheduler"))
 
-    lines = [line for line in lines_of(room, "worker-1") if line["event"] == "attempt closed"]
+    lines = lines_that_say(room, "worker-1", "attempt closed")
     outcomes = sorted(line["outcome"] for line in lines)
     assert outcomes == ["delivered", "delivered", "delivered", "delivered", "refused", "transient"]
     assert {line["job"] for line in lines} == {job.id}
@@ -74,8 +84,8 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 
 def metrics_port(room: Darkroom) -> int:
-    told = [line for line in lines_of(room, "worker-1") if line["event"] == "metrics are served"]
-    port: int = told[-1]["port"]
+    wait_until(lambda: lines_that_say(room, "worker-1", "metrics are served"))
+    port: int = lines_that_say(room, "worker-1", "metrics are served")[-1]["port"]
     return port
 
 
@@ -85,25 +95,16 @@ def test_a_worker_shows_what_is_in_flight_and_what_it_charged(open_room: Open) -
     )
     job = room.submit(ROWS[:1])
     room.render_here()
-    log = room.settings.home / "logs" / "worker-1.log"
-    wait_until(lambda: log.exists() and "metrics are served" in log.read_text())
     url = f"http://127.0.0.1:{metrics_port(room)}/metrics"
 
     wait_until(lambda: total(url, "darkroom_worker_in_flight") == 3)
     wait_until(lambda: total(url, "darkroom_worker_attempts_total") == 3)
+    wait_until(lambda: total(url, "darkroom_worker_in_flight") == 0)
+    wait_until(lambda: total(url, "darkroom_worker_spool_answers") == 0)
 
-    assert total(url, "darkroom_worker_in_flight") == 0
-    assert total(url, "darkroom_worker_spool_answers") == 0
     assert total(url, "darkroom_worker_image_bytes_total") > 3_000
     charged = total(url, "darkroom_worker_charged_dollars_total")
     assert round(charged * 1e9) == job.state.spent_nusd
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
 
 
 @contextmanager
@@ -141,24 +142,20 @@ def test_the_books_are_served_by_a_process_of_its_own(open_room: Open) -> None:
 
 def doctor(home: Path) -> tuple[int, list[dict[str, Any]]]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("DARKROOM_", "G"))}
-    ran = subprocess.run(
-        [sys.executable, "-m", "darkroom", "doctor", "--fleet", "--json", "--home", str(home)],
-        env=env,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = called(home, env, "doctor", "--fleet", "--json", "--home", str(home))
     return ran.returncode, json.loads(ran.stdout)
 
 
 def test_the_doctor_finds_a_working_stack_in_order_and_an_idle_one_not(open_room: Open) -> None:
-    room = open_room(simulator={"latency": "8", "pictures": "cached"})
+    room = open_room(
+        simulator={"latency": "60", "pictures": "cached"}, worker={"grace_seconds": 0.1}
+    )
     job = room.submit(ROWS[:1])
 
     before, _ = doctor(room.settings.home)
     room.render_here()
     wait_until(lambda: job.state.sent)
+    wait_until(lambda: lines_that_say(room, "scheduler", "the clock ticks"))
     during, findings = doctor(room.settings.home)
 
     assert (before, during) == (1, 0)

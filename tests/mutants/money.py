@@ -85,8 +85,8 @@ MONEY: Final = (
         name="charge-by-float",
         plants="a surcharge is a factor in binary floating point",
         file="src/darkroom/registry/price.py",
-        old="return -(-total * (100 + self.surcharge_percent) // 100)",
-        new="return -int(-total * (1 + self.surcharge_percent / 100) // 1)",
+        old="charged = -(-total * (100 + self.surcharge_percent) // 100)",
+        new="charged = -int(-total * (1 + self.surcharge_percent / 100) // 1)",
         red=(f"{_SURCHARGE}::test_a_surcharge_is_exact_and_rounded_up_to_a_nano_dollar",),
     ),
     Mutant(

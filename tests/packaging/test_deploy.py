@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 import tomllib
@@ -17,6 +16,7 @@ import click
 import pytest
 import redis
 from ruamel.yaml import YAML
+from tests.fleet.fleet import free_port
 
 from darkroom import broker, cli
 from darkroom.configure import load
@@ -234,9 +234,7 @@ def test_kubernetes_waits_longer_for_a_worker_than_the_worker_for_its_answers() 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[redis.Redis]:
     """The server by the very command of the file, with the wheel's program in its image's place."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (tmp_path / "valkey-server").symlink_to(broker.server())
     files = secrets(tmp_path)
     shell, flag, script = SERVICES["redis"]["command"]

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from tests.fault.rig import messages
 from tests.fault.rig.disk import mounted
-from tests.fault.rig.fleet import Fleet, rows
+from tests.fault.rig.fleet import Fleet, chains
 from tests.fault.rig.lot import Database, Kind, Lot
 from tests.fault.rig.mixture import Crashes, Gear, Mixture, scenario, storm
 from tests.fault.rig.nursery import Nursery
@@ -158,7 +158,7 @@ class Campaign:
         self, fleet: Fleet, dice: random.Random, lot: Lot, gear: Gear, harms: dict[str, int]
     ) -> None:
         """See a job to its end, with harm on the way."""
-        job = fleet.submit(rows(_IMAGES.get(lot.kind, _FEW)))
+        job = fleet.submit(chains(_IMAGES.get(lot.kind, _FEW)))
         if lot.kind is Kind.MIXTURE:
             mixture = Mixture(fleet, dice, gear)
             try:

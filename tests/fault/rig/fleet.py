@@ -37,6 +37,15 @@ def rows(how_many: int, words: str = "") -> list[Row]:
     return [{"id": f"r{n}", "prompt": f"lamp number {n} {words}"} for n in range(how_many)]
 
 
+def chains(how_many: int, words: str = "") -> list[Row]:
+    """The same, and every fourth changes the image of the row before it."""
+    made = rows(how_many, words)
+    for number, row in enumerate(made):
+        if number % 4 == 1:
+            row["edit_of"] = made[number - 1]["id"]
+    return made
+
+
 class Fleet:
     """Started by `with`. Workers that die are started again, as a supervisor would."""
 
@@ -138,10 +147,18 @@ class Fleet:
 
     def _environment(self, process: Process) -> dict[str, str]:
         told = hand_down(self.room.settings) | self.env
-        if self._crash is not None and process in self.workers:
+        if self._crash is not None and process in self._mortals(self._crash):
             # Another dice for each life: with the same one all would die at the same step.
             told[VARIABLE] = f"{self._crash}.{self._generation}"
         return told
+
+    def _mortals(self, crash: str) -> list[Process]:
+        """Those that come past a kill point: files in watched folders are a clock's concern."""
+        return self.clocks if crash.startswith("I") else self.workers
+
+    def calm(self) -> None:
+        """Let nobody who starts from now on die at a kill point."""
+        self._crash = None
 
     def plant(self, name: str) -> None:
         """Let a stranger's file lie where an image would go; the witnesses look after it."""
@@ -192,8 +209,11 @@ class Fleet:
     def spooled(self) -> list[Path]:
         """Pictures and notes that wait in a spool."""
         spool = self.folder / "home" / "spool"
-        pictures = spool.glob("*/att_*")
-        notes = (path for path in spool.glob("*/journal.jsonl") if _size(path))
+        try:
+            pictures = [*spool.glob("*/att_*")]
+            notes = [path for path in spool.glob("*/journal.jsonl") if _size(path)]
+        except FileNotFoundError:  # a worker clears a dead one's folder away: look again
+            return self.spooled()
         return [*pictures, *notes]
 
     def said(self, words: str) -> bool:

@@ -18,13 +18,17 @@ from tests.fault.rig.place import emulated
 
 from darkroom import db
 from darkroom.audit import audit
+from darkroom.models import Remedy
+from darkroom.request import Request
+from darkroom_worker.remedied import remedied
 
 _ATTEMPTS: Final = """
-    SELECT r.id AS render, r.request, r.state AS became, a.state, a.charged_nusd, a.at_risk_nusd
+    SELECT r.id AS render, r.request, r.state AS became, a.state, a.charged_nusd, a.at_risk_nusd,
+    a.remedy
     FROM attempts a JOIN renders r ON r.id = a.render_id"""
 _OBJECTS: Final = "SELECT uri, sha256 FROM renders WHERE uri IS NOT NULL"
 _ENDED: Final = """
-    SELECT SUM(pending + sent + submitted) AS moving, SUM(held) AS held, SUM(done) AS done
+    SELECT SUM(pending + sent + submitted) AS moving, SUM(held + waiting) AS held, SUM(done) AS done
     FROM jobs"""
 _MONEY: Final = """
     SELECT substr(scope, 1, 3) AS kind, SUM(spent_nusd) AS charged, SUM(at_risk_nusd) AS at_risk
@@ -34,7 +38,10 @@ _REAL: Final = {"all", "day", "job"}  # real money is on the nested accounts, al
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to. `bill_nusd` is what the simulator wants, the rest is in the books."""
+    """What a run came to. `bill_nusd` is what the simulator wants, the rest is in the books.
+
+    `held` are those that wait for a person, and those that wait for an image of one of them.
+    """
 
     images: int
     held: int
@@ -109,9 +116,14 @@ def _audit(fleet: Fleet) -> Iterator[Any]:
 
 def _by_prompt(attempts: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[str, _Prompt]:
     prompts: dict[str, _Prompt] = {}
+    plain: dict[str, str] = {}  # what was asked in other words, by what the row says
     for attempt in attempts:
         prompt = json.loads(attempt["request"])["prompt"]
-        of = prompts.setdefault(hashlib.sha256(prompt.encode()).hexdigest(), _Prompt())
+        digest = _digest(prompt)
+        if attempt["remedy"] is not None:
+            said = remedied(Request(prompt=prompt), Remedy(attempt["remedy"])).prompt
+            plain[_digest(said)] = digest
+        of = prompts.setdefault(digest, _Prompt())
         is_lost, is_charged = attempt["state"] == "lost", attempt["charged_nusd"] > 0
         of.attempts += 1
         of.unsent += attempt["state"] == "not-sent"
@@ -119,10 +131,15 @@ def _by_prompt(attempts: list[dict[str, Any]], lines: list[dict[str, Any]]) -> d
         of.paid += is_lost or is_charged
         of.wasted += is_charged and attempt["state"] not in ("lost", "delivered")
     for line in lines:
-        of = prompts.setdefault(line["prompt_sha256"], _Prompt())
+        digest = line["prompt_sha256"]
+        of = prompts.setdefault(plain.get(digest, digest), _Prompt())
         of.requests += 1
         of.billed += bool(line["billed"])
     return prompts
+
+
+def _digest(prompt: str) -> str:
+    return hashlib.sha256(prompt.encode()).hexdigest()
 
 
 def _unknown(prompts: dict[str, _Prompt]) -> Iterator[str]:

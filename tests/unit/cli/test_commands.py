@@ -587,6 +587,24 @@ def test_the_doctor_finds_nothing_wrong_in_an_empty_folder(darkroom: Darkroom) -
     assert {finding["grade"] for finding in json.loads(result.stdout)} <= {"ok", "warn"}
 
 
+def test_the_doctor_says_what_the_account_tier_sets_and_what_was_overridden(
+    darkroom: Darkroom,
+) -> None:
+    env = {
+        "GEMINI_API_KEY": "hush",
+        "DARKROOM_AISTUDIO__ACCOUNT_TIER": "tier-1",
+        "DARKROOM_TIERS__AISTUDIO__REQUESTS_PER_MINUTE": "150",
+    }
+
+    found = [f["fact"] for f in json.loads(darkroom("doctor", "--json", **env).stdout)]
+
+    said = next(fact for fact in found if fact.startswith("account tier 1"))
+    assert "figures of 2026-11-22, but requests_per_minute" in said
+    assert "150/min" in said
+    assert "1,000/day" in said
+    assert "$10/10 min" in said
+
+
 def test_the_doctor_names_what_is_broken_and_hides_passwords(darkroom: Darkroom) -> None:
     env = {"DARKROOM_BROKER_URL": "redis://me:hush@127.0.0.1:1/0", "GEMINI_API_KEY": "hush"}
 

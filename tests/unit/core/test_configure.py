@@ -117,6 +117,7 @@ def test_a_project_opens_every_level_of_vertex_and_the_plain_one_comes_first() -
         Tier.VERTEX_FLEX,
         Tier.VERTEX_PRIORITY,
         Tier.VERTEX_PROVISIONED,
+        Tier.IMAGEN,
     ]
 
 

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 from PIL import Image
 
-from darkroom.draft import Choices, Draft, Drafter
+from darkroom.draft import Choices, Draft
+from darkroom.drafter import Drafter
 from darkroom.jobs.load import NewRender
 from darkroom.registry import Registry
 from darkroom.router import Market, Outlook
 from darkroom.settings import Settings
-from darkroom_manifests.problem import Problem
+from darkroom_manifests.problem import Code, Problem, Severity
 from darkroom_manifests.row import Reference, Row
 from darkroom_manifests.tier import Tier
 
@@ -28,8 +29,8 @@ def drafter(choices: Choices | None = None, **given: Any) -> Drafter:
 
 def drafted(row: Row, choices: Choices | None = None, **settings: Any) -> Draft:
     found = drafter(choices, **settings).draft(row, "rows", None)
-    assert isinstance(found, Draft), found
-    return found
+    assert isinstance(found, tuple), found
+    return found[0]
 
 
 def renders(draft: Draft) -> list[NewRender]:
@@ -38,7 +39,7 @@ def renders(draft: Draft) -> list[NewRender]:
 
 def refused(row: Row, manifest: Path | None = None, **settings: Any) -> list[Problem]:
     found = drafter(**settings).draft(row, "rows", manifest)
-    assert not isinstance(found, Draft)
+    assert not isinstance(found, tuple)
     return found
 
 
@@ -86,7 +87,9 @@ def test_rows_that_are_the_same_get_ids_of_their_own_and_a_doubt() -> None:
 
     def read() -> list[Draft]:
         own = drafter()
-        return [found for row in rows if isinstance(found := own.draft(row, "rows", None), Draft)]
+        return [
+            one for row in rows for one in own.draft(row, "rows", None) if isinstance(one, Draft)
+        ]
 
     first, again = read(), read()
 
@@ -136,7 +139,7 @@ def test_id_tier_tags_and_line_do_not_change_the_fingerprint() -> None:
         (Row(line=1, prompt="p", output="{sku}.{ext}"), "output", "sku"),
         (Row(line=1, prompt="p", max_cost_nusd=1), "max_cost", "max_cost"),
         (Row(line=1, prompt="p", references=(Reference("none.png"),)), "references", "none.png"),
-        (Row(line=1, prompt="p", references=(Reference("http://x/y"),)), "references", "local"),
+        (Row(line=1, prompt="p", references=(Reference("http://x/y"),)), "references", "https"),
     ],
 )
 def test_what_cannot_be_rendered_is_said_with_its_column(row: Row, column: str, said: str) -> None:
@@ -192,7 +195,8 @@ def test_a_reference_counts_by_its_bytes_wherever_it_lies(tmp_path: Path) -> Non
 
     def draft(name: str) -> Draft | list[Problem]:
         row = Row(line=1, prompt="p", references=(Reference(name),))
-        return drafter().draft(row, "rows", manifest)
+        found = drafter().draft(row, "rows", manifest)
+        return found[0] if isinstance(found, tuple) else found
 
     first, second, third = draft("a.png"), draft("b.png"), draft("c.txt")
 
@@ -274,6 +278,42 @@ def test_a_request_that_is_too_large_for_flex_is_a_problem_of_its_row(tmp_path: 
 
     assert problem.column == "references"
     assert "24.0 MB, and vertex-flex takes 20 MB" in problem.message
-    assert isinstance(drafter().draft(two, "rows", manifest), Draft)
+    assert isinstance(drafter().draft(two, "rows", manifest), tuple)
     plain = msgspec.structs.replace(three, tier=Tier.VERTEX)
-    assert isinstance(drafter().draft(plain, "rows", manifest), Draft)
+    assert isinstance(drafter().draft(plain, "rows", manifest), tuple)
+
+
+def test_an_image_that_was_made_to_fit_is_a_warning_of_the_first_row_that_goes_by_it(
+    tmp_path: Path,
+) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.bmp")
+    own = drafter(home=tmp_path / "home", references={"policy": "fit"})
+    rows = [Row(line=n, prompt=f"p{n}", references=(Reference("a.bmp"),)) for n in (1, 2)]
+
+    first, second = (own.draft(row, "m", tmp_path / "m.csv") for row in rows)
+
+    assert isinstance(first, tuple)
+    assert isinstance(second, tuple)
+    (doubt,) = first[0].doubts
+    assert (doubt.code, doubt.severity) == (Code.REFERENCE_FITTED, Severity.WARNING)
+    assert "image/bmp of 16 x 16 pixels" in doubt.message
+    assert second[0].doubts == ()
+    assert first[0].request.references == second[0].request.references
+
+
+def test_an_image_of_more_than_7_mb_goes_where_requests_point_to_it(tmp_path: Path) -> None:
+    Image.effect_noise((2_800, 2_800), 90).save(tmp_path / "a.png")
+    rows = [
+        Row(line=1, prompt="p", references=(Reference("a.png"),), tier=tier)
+        for tier in (Tier.AISTUDIO_BATCH, Tier.AISTUDIO, Tier.VERTEX)
+    ]
+    given: dict[str, Any] = {"aistudio": {"api_key": "k"}, "vertex": {"project": "p"}}
+    own = drafter(home=tmp_path / "home", **given)
+
+    batch, pointing, alone = (own.draft(row, "m", tmp_path / "m.csv") for row in rows)
+
+    assert isinstance(batch, tuple)
+    assert isinstance(pointing, tuple)
+    assert not isinstance(alone, tuple)
+    assert "takes 7 MB an image" in alone[0].message
+    assert "fit" in (alone[0].hint or "")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from darkroom.jobs.steps import Tally, next_step
-from darkroom.models import AttemptState, RenderState
+from darkroom.models import AttemptState, Remedy, RenderState
 from darkroom.settings import Rules
 
 FRESH = Tally(fence=1, tries=0, imageless=0, losses=0)
@@ -104,3 +104,58 @@ def test_nothing_of_a_cancelled_job_becomes_pending_again() -> None:
 
     assert next_step(tally, AttemptState.BUSY, RULES, None, None).state is RenderState.CANCELLED
     assert next_step(tally, AttemptState.DELIVERED, RULES, None, None).state is RenderState.DONE
+
+
+@pytest.mark.parametrize(
+    ("ended", "remedies", "remedy"),
+    [
+        (AttemptState.NO_IMAGE, True, Remedy.ONLY_IMAGE),
+        (AttemptState.NO_IMAGE, False, None),
+        (AttemptState.SPOILED, True, None),
+        (AttemptState.TRANSIENT, True, None),
+    ],
+)
+def test_only_an_answer_without_an_image_is_asked_for_in_other_words(
+    ended: AttemptState, *, remedies: bool, remedy: Remedy | None
+) -> None:
+    step = next_step(FRESH, ended, Rules(remedies=remedies), None, None)
+
+    assert (step.state, step.remedy) == (RenderState.PENDING, remedy)
+
+
+def test_a_refusal_of_the_content_is_not_asked_again_in_any_words() -> None:
+    step = next_step(FRESH, AttemptState.REFUSED, Rules(), "IMAGE_SAFETY", None)
+
+    assert (step.state, step.remedy) == (RenderState.REFUSED, None)
+
+
+@pytest.mark.parametrize(
+    ("rerolls", "imageless", "state"), [(0, 0, "failed"), (2, 1, "pending"), (2, 2, "failed")]
+)
+def test_what_a_gate_stops_is_asked_for_as_often_as_rerolls_say(
+    rerolls: int, imageless: int, state: str
+) -> None:
+    tally = Tally(fence=imageless + 1, tries=0, imageless=imageless, losses=0)
+    rules = Rules(rerolls=rerolls, no_image_retries=1)
+
+    step = next_step(tally, AttemptState.SPOILED, rules, "GATE_BLANK", None)
+
+    assert step.state == state
+
+
+def test_an_image_of_the_wrong_size_has_nothing_to_do_with_rerolls() -> None:
+    step = next_step(FRESH, AttemptState.SPOILED, Rules(rerolls=0), "WRONG_SIZE", None)
+
+    assert step.state is RenderState.PENDING
+
+
+def test_a_malformed_answer_is_asked_for_again_in_the_same_words() -> None:
+    step = next_step(FRESH, AttemptState.NO_IMAGE, Rules(), "MALFORMED_RESPONSE", None)
+
+    assert (step.state, step.remedy, step.imageless) == (RenderState.PENDING, None, 1)
+
+
+def test_a_refusal_for_no_named_reason_is_sent_again_by_a_rule_and_differently() -> None:
+    step = next_step(FRESH, AttemptState.REFUSED, Rules(), "OTHER", None, remedy=Remedy.JPEG)
+
+    assert (step.state, step.remedy, step.resend_rule) == (RenderState.PENDING, Remedy.JPEG, "jpeg")

@@ -8,9 +8,9 @@ import pytest
 from darkroom.configure import load
 from darkroom.errors import ConfigInvalid
 from darkroom.settings import Settings
-from darkroom.template import Fault, Templates
+from darkroom.template import Templates
 from darkroom.template_folder import TemplateText
-from darkroom_manifests.problem import Code
+from darkroom_manifests.problem import Code, FieldFault
 from darkroom_manifests.row import Row
 
 
@@ -24,7 +24,7 @@ def filled(text: str, **row: Any) -> str:
     return found
 
 
-def fault(text: str, **row: Any) -> Fault:
+def fault(text: str, **row: Any) -> FieldFault:
     found = templates(text).fill(Row(line=1, template="hero", **row))
     assert isinstance(found, tuple), found
     return found

@@ -17,7 +17,8 @@ MANIFESTS = Path(__file__).parents[3] / "manifests"
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("catalog.csv", 27), ("catalog.jsonl", 6), ("prompts.txt", 3)]
+    ("name", "count"),
+    [("catalog.csv", 27), ("catalog.jsonl", 6), ("edits.jsonl", 4), ("prompts.txt", 3)],
 )
 def test_an_example_reads_without_a_word(name: str, count: int) -> None:
     rows = list(read(MANIFESTS / "examples" / name))

@@ -362,8 +362,8 @@ def test_a_backend_is_a_tier_and_samples_have_a_folder() -> None:
     assert (row.tier, row.output) == (Tier.VERTEX, "shirts/{id}_{variant}.{ext}")
 
 
-@pytest.mark.parametrize("name", ["format", "person_generation", "personGeneration", "Safety"])
-def test_a_column_that_nothing_hears_yet_is_doubted_and_kept(name: str) -> None:
+@pytest.mark.parametrize("name", ["format", "Format"])
+def test_a_column_that_may_mean_anything_is_doubted_and_kept(name: str) -> None:
     doubt, row = read_rows([{"prompt": "a", name: "x"}])
 
     assert isinstance(doubt, Problem)
@@ -380,3 +380,39 @@ def test_a_size_in_pixels_may_not_contradict_the_ratio() -> None:
 
     assert isinstance(problem, Problem)
     assert (problem.column, problem.code) == ("size", Code.SIZE_CONFLICT)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "field", "meant"),
+    [
+        ("safety", "Block_None", "safety", "BLOCK_NONE"),
+        ("Person Generation", "dont_allow", "person_generation", "ALLOW_NONE"),
+        ("output_mime", "JPG", "output_mime_type", "image/jpeg"),
+        ("compression", 0, "compression_quality", 0),
+        ("grounding", "WEB+image", "grounding", "web+image"),
+        ("system_instruction", " Draw\nin ink. ", "system_instruction", "Draw\nin ink."),
+        ("background", "White", "background", "white"),
+        ("background", "#FFFFFF", "background", "white"),
+        ("background", "a beach", "background", None),
+        ("background", ["white"], "background", None),
+    ],
+)
+def test_what_is_asked_beside_a_prompt_is_spelled_as_google_does(
+    name: str, given: object, field: str, meant: object
+) -> None:
+    (row,) = read_rows([{"prompt": "a", name: given}])
+
+    assert isinstance(row, Row)
+    assert getattr(row, field) == meant
+
+
+def test_a_background_is_a_variable_too(tmp_path: Path) -> None:
+    manifest = tmp_path / "shop.csv"
+    manifest.write_text("prompt,background\na lamp,White\na mug,a beach\n", encoding="utf-8")
+
+    rows = [row for row in read(manifest) if isinstance(row, Row)]
+
+    assert [(row.background, row.variables) for row in rows] == [
+        ("white", {"background": "White"}),
+        (None, {"background": "a beach"}),
+    ]

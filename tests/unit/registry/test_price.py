@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -282,6 +283,21 @@ def usages(draw: st.DrawFn) -> Usage:
 listed_prices = st.sampled_from([price(name, tier) for name, tier, _ in IMAGES])
 
 
+@pytest.mark.parametrize("tier", [Tier.AISTUDIO, Tier.AISTUDIO_BATCH, Tier.VERTEX_PROVISIONED])
+def test_a_query_costs_the_same_on_every_level(tier: Tier) -> None:
+    listed = price(NEWEST, tier)
+
+    asked = Usage(prompt_tokens=10, searches=3)
+
+    assert listed.charge(asked, 0) - listed.charge(Usage(prompt_tokens=10), 0) == 42_000_000
+
+
+def test_a_surcharge_of_the_place_is_not_on_queries() -> None:
+    listed = msgspec.structs.replace(price(NEWEST, Tier.VERTEX), surcharge_percent=10)
+
+    assert listed.charge(Usage(searches=1), 0) == 14_000_000
+
+
 @given(listed=listed_prices, one=usages(), other=usages(), images=st.integers(0, 4))
 def test_two_answers_cost_what_both_cost(
     listed: Price, one: Usage, other: Usage, images: int
@@ -297,7 +313,7 @@ def test_two_answers_cost_what_both_cost(
 
 @given(
     rates=st.tuples(*[st.integers(0, 10**6)] * 6),
-    usage=st.tuples(*[counts] * 7),
+    usage=st.tuples(*[counts] * 8),
     images=st.integers(0, 4),
     percent=st.integers(0, 50),
 )

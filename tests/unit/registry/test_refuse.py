@@ -15,6 +15,8 @@ LITE = "gemini-3.1-flash-lite-image"
 PRO = "gemini-3-pro-image"
 OLDEST = "gemini-2.5-flash-image"
 IMAGEN = "imagen-4.0-generate-001"
+FAST = "imagen-4.0-fast-generate-001"
+ULTRA = "imagen-4.0-ultra-generate-001"
 SIZES = ("512", "1K", "2K", "4K")
 THINKING = ("minimal", "medium", "high")
 
@@ -69,8 +71,9 @@ def test_a_model_gone_from_one_provider_names_its_heir_and_where_it_lives() -> N
     assert refusal.code is Reason.MODEL_GONE
     assert refusal.message == f"{FLASH} on aistudio was shut down on 2026-10-29."
     assert refusal.hint == (
-        f"Choose {NEWEST}; or {FLASH} is served on vertex, vertex-flex, vertex-priority, "
-        "vertex-provisioned or vertex-batch."
+        f"Choose {NEWEST} ($0.0336 an image of 1K instead of $0.0672); or {FLASH} is served on "
+        "vertex, vertex-flex, vertex-priority, vertex-provisioned or vertex-batch; "
+        "or set allow_retired, if your endpoint still serves it."
     )
 
 
@@ -97,10 +100,60 @@ def test_a_model_does_not_answer_before_its_first_day() -> None:
     assert refused(ask, Tier.VERTEX, date(2026, 10, 6)) == []
 
 
-def test_imagen_names_an_heir_on_another_tier_of_its_provider() -> None:
-    refusal = the_refusal(Ask(model=IMAGEN), Tier.IMAGEN)
+@pytest.mark.parametrize(
+    ("model", "size", "instead"),
+    [
+        (IMAGEN, None, f"{FLASH} on vertex ($0.0672 an image of 1K instead of $0.04)"),
+        (IMAGEN, "2K", f"{FLASH} on vertex ($0.1008 an image of 2K instead of $0.04)"),
+        (IMAGEN, "4K", f"{FLASH} on vertex ($0.1512 an image of 4K instead of $0.04 of 1K)"),
+        (FAST, None, f"{FLASH} on vertex ($0.0672 an image of 1K instead of $0.02)"),
+        (ULTRA, None, f"{PRO} on vertex ($0.1344 an image of 1K instead of $0.06)"),
+    ],
+)
+def test_imagen_names_its_heir_on_another_tier_and_what_that_costs(
+    model: str, size: str | None, instead: str
+) -> None:
+    refusal = the_refusal(Ask(model=model, image_size=size), Tier.IMAGEN)
 
-    assert refusal.hint == f"Choose {FLASH} on vertex."
+    assert refusal.message == f"{model} on imagen was shut down on 2026-08-17."
+    assert refusal.hint == (
+        f"Choose {instead}; or set allow_retired, if your endpoint still serves it."
+    )
+
+
+@pytest.mark.parametrize("model", [IMAGEN, FAST, ULTRA])
+def test_a_retired_model_is_judged_by_what_it_draws_where_that_is_allowed(model: str) -> None:
+    fine = Ask(model=model, aspect_ratio="16:9", seed=7, negative_prompt="text")
+    bad = Ask(model=model, aspect_ratio="21:9", image_size="4K", temperature=1.0, references=1)
+
+    found = REGISTRY.problems(bad, Tier.IMAGEN, TODAY, allows_retired=True)
+
+    assert REGISTRY.problems(fine, Tier.IMAGEN, TODAY, allows_retired=True) == []
+    assert {refusal.code for refusal in found} == {
+        Reason.RATIO_NOT_OFFERED,
+        Reason.SIZE_NOT_OFFERED,
+        Reason.TEMPERATURE_NOT_ACCEPTED,
+        Reason.TOO_MANY_REFERENCES,
+    }
+
+
+@pytest.mark.parametrize(
+    ("seed", "is_taken"), [(0, False), (1, True), (2**31 - 1, True), (2**31, False)]
+)
+def test_imagen_takes_the_seeds_that_google_takes(seed: int, *, is_taken: bool) -> None:
+    ask = Ask(model=IMAGEN, seed=seed)
+
+    found = REGISTRY.problems(ask, Tier.IMAGEN, TODAY, allows_retired=True)
+
+    assert [each.code for each in found] == ([] if is_taken else [Reason.SEED_NOT_ACCEPTED])
+
+
+def test_a_model_that_is_not_there_yet_is_not_retired() -> None:
+    ask, before = Ask(model=NEWEST), date(2026, 10, 5)
+
+    (refusal,) = REGISTRY.problems(ask, Tier.VERTEX, before, allows_retired=True)
+
+    assert refusal.code is Reason.MODEL_UNRELEASED
 
 
 @pytest.mark.parametrize(

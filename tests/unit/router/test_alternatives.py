@@ -13,8 +13,10 @@ from darkroom import db
 from darkroom.alternatives import Alternative, What, alternatives
 from darkroom.draft import Choices
 from darkroom.manifest import Manifest
-from darkroom.planner import Plan, Planner
+from darkroom.plan import Plan
+from darkroom.planner import Planner
 from darkroom.router import Market, Outlook
+from darkroom.selection import Select, Selection
 from darkroom.settings import Settings
 from darkroom_manifests.tier import AUTO, Tier
 
@@ -23,6 +25,8 @@ ROWS: list[dict[str, object]] = [
     for number in range(50)
 ]
 
+_ALL = Selection(select=Select.ALL, share=False)
+
 
 def compared(
     rows: list[dict[str, object]], choices: Choices, **given: Any
@@ -30,7 +34,7 @@ def compared(
     settings = Settings.model_validate(given)
     market = Market(settings, REGISTRY, Outlook(AT), SERVED)
     books = db.open_engine("sqlite://")
-    planner = Planner(books, settings, market, choices, again=True, limit=None)
+    planner = Planner(books, settings, market, choices, _ALL)
     plan = planner.plan(Manifest.of_rows(rows))
     return plan, alternatives(plan, settings, market)
 
@@ -130,7 +134,7 @@ def test_nothing_to_render_has_no_alternatives(tmp_path: Path) -> None:
     settings = Settings()
     market = Market(settings, REGISTRY, Outlook(AT), SERVED)
     books = db.open_engine("sqlite://")
-    planner = Planner(books, settings, market, Choices(), again=True, limit=None)
+    planner = Planner(books, settings, market, Choices(), _ALL)
 
     plan = planner.plan(Manifest.of_file(empty))
 

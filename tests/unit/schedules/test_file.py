@@ -18,6 +18,7 @@ cron = "30 1 * * MON-FRI"
 timezone = "Europe/Berlin"
 source = { query = "select sku, colour from products where live", database = "env:CATALOG_DSN" }
 template = "hero"
+ask = { grounding = "web", compression_quality = 80, output_mime_type = "jpg" }
 select = "changed"
 tier = "vertex-batch"
 max_cost = "75.00"
@@ -33,7 +34,12 @@ publish = { when = "approved", to = "gs://acme-shop/img", manifest = "published.
 notify = ["apprise:ops"]
 """
 HEAD = 'name = "n"\ncron = "30 1 * * *"\ntimezone = "Europe/Berlin"\n'
-ROOM = Settings.model_validate({"templates": {"hero": {"prompt": "A {{ colour }} lamp"}}})
+ROOM = Settings.model_validate(
+    {
+        "templates": {"hero": {"prompt": "A {{ colour }} lamp"}},
+        "notices": {"targets": {"ops": {"url": "slack://a/b/c"}}},
+    }
+)
 
 
 def refused(tmp_path: Path, text: str) -> str:
@@ -51,6 +57,7 @@ def test_every_key_is_read_and_what_cannot_be_tried_here_is_said(tmp_path: Path)
     found = read(path, ROOM, tmp_path)
 
     assert (found.terms.catchup, found.terms.jitter) == (21_600, 300)
+    assert found.terms.ask["output_mime_type"] == "image/jpeg"
     assert "the query was not tried: CATALOG_DSN is not set." in found.doubts
     assert "publish is kept, and nothing acts on it yet" in found.doubts
 
@@ -66,6 +73,7 @@ def test_every_key_is_read_and_what_cannot_be_tried_here_is_said(tmp_path: Path)
         ('max_cost = "NaN"', "max_cost: must be a finite number"),
         ('max_cost = "-5"', "max_cost: must be at least 0"),
         ('template = "heros"', 'there is no template "heros"'),
+        ('notify = ["apprise:oops"]', 'nobody is called "oops"'),
         ('on_deadline = { action = "stop" }', "on_deadline needs a deadline"),
         ('deadline = "07:30"\non_deadline = { action = "move_to" }', "move_to needs a tier"),
     ],

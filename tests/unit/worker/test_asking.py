@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.request import Reference, Request
+from darkroom.request import Reference, Request, Wishes
 from darkroom_worker.backends.asking import asked, fingerprint
 
 
@@ -44,7 +44,11 @@ SAME = [
     {**ASKED, "systemInstruction": None, "tools": [], "safetySettings": {}},
     {**ASKED, "generationConfig": {**ASKED["generationConfig"], "thinkingConfig": {}}},
 ]
+GROUNDED = spelled(wishes=Wishes(grounding="web"))
 OTHER = [
+    GROUNDED,
+    spelled(wishes=Wishes(grounding="image")),
+    spelled(wishes=Wishes(grounding="web+image")),
     spelled(aspect_ratio="16:9", seed=8),
     spelled(aspect_ratio="9:16", seed=7),
     spelled(seed=7),
@@ -63,6 +67,13 @@ def test_an_echo_comes_to_the_same_whatever_travels_with_it(echo: dict[str, Any]
 @pytest.mark.parametrize("echo", OTHER, ids=range(len(OTHER)))
 def test_another_request_comes_to_something_else(echo: dict[str, Any]) -> None:
     assert fingerprint(echo) != fingerprint(ASKED)
+
+
+@pytest.mark.parametrize("grounding", ["image", "web+image", None])
+def test_another_search_is_another_request(grounding: str | None) -> None:
+    wishes = None if grounding is None else Wishes(grounding=grounding)
+
+    assert fingerprint(spelled(wishes=wishes)) != fingerprint(GROUNDED)
 
 
 def test_the_order_of_parts_counts() -> None:
