@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .PHONY: help demo test test-wheel check bench fleet faults mutants lock clean
 
 PYTHON ?= python3
-TESTERS ?= 3 # processes; most tests wait for others most of the time
+LOCKING := --quiet --universal --generate-hashes --no-header --no-emit-index-url $(if $(UPGRADE),--upgrade)
+TESTERS ?= 4 # processes; most tests wait for others most of the time
 BIN := .venv/bin
 export NO_GCE_CHECK := true
 # Compiled once here; without compiled files each start would cost seconds.
@@ -62,10 +63,9 @@ faults: .venv/developing ## break everything at random for MINUTES (10), with SE
 mutants: .venv/developing ## plant bugs in a copy, and see the tests notice each
 	@$(BIN)/python -m tests.mutants $(NAMES)
 
-lock: .venv/uv ## resolve the dependencies anew
-	@$(BIN)/uv export --quiet --format requirements.txt --no-emit-project --no-default-groups --no-header -o requirements.lock > /dev/null
-	@$(BIN)/uv export --quiet --format requirements.txt --no-emit-project --all-groups --no-header -o requirements-dev.lock > /dev/null
-	@rm -f uv.lock
+lock: .venv/uv ## resolve what changed of the dependencies; UPGRADE=1 resolves all anew
+	@$(BIN)/uv pip compile $(LOCKING) pyproject.toml -o requirements.lock > /dev/null
+	@$(BIN)/uv pip compile $(LOCKING) pyproject.toml --group dev -o requirements-dev.lock > /dev/null
 
 clean: ## remove what was made here
 	@rm -rf .venv .venv-wheel dist out .darkroom bench-results .mypy_cache .ruff_cache .pytest_cache
