@@ -7,7 +7,6 @@ import gzip
 import socket
 import struct
 import zlib
-from functools import cache
 
 from aiohttp import web
 
@@ -107,12 +106,16 @@ async def endless(request: web.Request, response: web.StreamResponse) -> web.Str
         await response.write(b" " * SLICE)
 
 
-@cache
 def bomb() -> bytes:
-    """Compress a gibibyte of white space to a few megabytes."""
+    """A gibibyte of white space in a few megabytes, made at once: one block, over and over.
+
+    A full flush lets each block be read without the ones before it. The end, which would hold
+    the checksum of all, is left off: whoever reads that far has read too far.
+    """
     squeezer = zlib.compressobj(1, wbits=31)
-    block = b" " * (1 << 20)
-    return b"".join([*(squeezer.compress(block) for _ in range(1024)), squeezer.flush()])
+    head = squeezer.compress(b"") + squeezer.flush(zlib.Z_FULL_FLUSH)
+    block = squeezer.compress(b" " * (1 << 20)) + squeezer.flush(zlib.Z_FULL_FLUSH)
+    return head + block * 1024
 
 
 def cut(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:

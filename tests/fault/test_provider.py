@@ -67,9 +67,7 @@ def test_a_storm_of_429_uses_up_no_attempt(
 
 
 def test_a_body_without_end_does_not_fill_the_memory(make_fleet: MakeFleet, valkey: Valkey) -> None:
-    fleet = make_fleet(
-        None, valkey, workers=1, worker={"lease_seconds": 2.0, "request_seconds": SECONDS}
-    )
+    fleet = make_fleet(None, valkey, workers=1)
 
     fleet.watch(fleet.submit(with_words(VAST)[::2]), 120)
     peak = peak_memory(fleet.workers[0].pid)
