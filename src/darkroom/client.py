@@ -28,6 +28,7 @@ from darkroom.models import Rest
 from darkroom.plan import Plan
 from darkroom.plan_file import PlanFile
 from darkroom.planner import Planner
+from darkroom.portions import Portions
 from darkroom.price_list import registry_of
 from darkroom.report import (
     Allowance,
@@ -113,6 +114,7 @@ class Darkroom:
         limit: int | None = None,
         catalog: str | None = None,
         share: bool = True,
+        keep: bool = True,
         tell: Callable[[int], None] = lambda _: None,
     ) -> Plan:
         """Say what a manifest would do and cost; nothing is stored or sent, nothing raised for it.
@@ -120,7 +122,9 @@ class Darkroom:
         `again` renders also what is made already, as `Select.ALL` does; `limit` reads that many
         good rows only. With `catalog` its rows are known by their ids, so that the plan says which
         are new, changed and removed. Without `share` rows that ask for the same picture each have
-        one of their own. Raises ConfigInvalid for a catalog's name that is none.
+        one of their own. What would be stored is kept with the plan, in a file that goes with it,
+        so that `submit` need not judge each row again; `keep=False` saves that where nothing will
+        be submitted. Raises ConfigInvalid for a catalog's name that is none.
         """
         select = Select.ALL if again else Select(select)
         selection = Selection(select=select, limit=limit, catalog=named(catalog), share=share)
@@ -129,8 +133,9 @@ class Darkroom:
         has_books = self._engine is not None or not again
         seen = self._outlook() if has_books else Outlook(datetime.now(UTC))
         choices = choices or Choices()
+        kept = Portions(self.database, self.settings.home) if keep and has_books else None
         planner = self._planner(choices, seen, selection)
-        return planner.plan(manifest_of(manifest, reading_of(self.settings, choices)), tell)
+        return planner.plan(manifest_of(manifest, reading_of(self.settings, choices)), tell, kept)
 
     def plan_from(self, path: str | Path, tell: Callable[[int], None] = lambda _: None) -> Plan:
         """Plan anew what a file of `PlanFile.write` says; submitting the plan does exactly that.
@@ -141,7 +146,8 @@ class Darkroom:
         kept = PlanFile.read(Path(path))
         choices, reading = kept.as_chosen(), reading_of(self.settings, kept.as_chosen())
         planner = self._planner(choices, kept.outlook, kept.selection)
-        plan = planner.plan(manifest_of(kept.require_manifest(), reading), tell)
+        ready = Portions(self.database, self.settings.home)
+        plan = planner.plan(manifest_of(kept.require_manifest(), reading), tell, ready)
         kept.require(plan, Market(self.settings, self.registry, Outlook(datetime.now(UTC))))
         return plan
 

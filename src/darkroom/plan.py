@@ -15,6 +15,7 @@ from darkroom.chunk import Chunk, Placed
 from darkroom.draft import Choices, Draft
 from darkroom.manifest import Manifest
 from darkroom.models import RenderState
+from darkroom.portions import Portions
 from darkroom.registry import Load
 from darkroom.router import Kind, Outlook
 from darkroom.selection import Selection
@@ -39,7 +40,7 @@ class Plan(msgspec.Struct, kw_only=True):
     where that cannot be told; `removed_ids` has the first thousand. `deltas` say why renders are
     made: all are new where there is no catalog. Of the renders, `late_renders` are expected after
     their deadline, the last of them by `late_seconds`. Of the rows, `expanded` come from lines
-    that stand for many.
+    that stand for many. `kept` is what would be stored, so that submitting need not judge it again.
     """
 
     manifest: Manifest
@@ -66,6 +67,7 @@ class Plan(msgspec.Struct, kw_only=True):
     problems: list[Problem] = []
     warnings: list[Problem] = []
     decisions: str = ""
+    kept: Portions | None = None
 
     @property
     def planned_at(self) -> datetime:

@@ -16,6 +16,7 @@ from darkroom.jobs import catalogs
 from darkroom.jobs.known import Known, known, known_by_id, tried
 from darkroom.manifest import Manifest
 from darkroom.plan import Adder, Plan
+from darkroom.portions import Portions
 from darkroom.router import Market, Router
 from darkroom.router.router import SOME_DAY
 from darkroom.selection import Select, Selection
@@ -185,8 +186,13 @@ class Planner:
                 if row_id not in self._ids:
                     yield row_id
 
-    def plan(self, manifest: Manifest, tell: Callable[[int], None] = lambda _: None) -> Plan:
-        """Add a manifest up. `tell` hears of rows as they are read."""
+    def plan(
+        self,
+        manifest: Manifest,
+        tell: Callable[[int], None] = lambda _: None,
+        kept: Portions | None = None,
+    ) -> Plan:
+        """Add a manifest up. `tell` hears of rows as they are read; the plan has what was kept."""
         adder = Adder(
             Plan(
                 manifest=manifest,
@@ -194,11 +200,16 @@ class Planner:
                 selection=self._selection,
                 sha256=manifest.sha256(),
                 outlook=self._outlook,
+                kept=kept,
             )
         )
         for chunk in self.chunks(manifest):
             adder.add(chunk)
+            if kept is not None:
+                kept.add(chunk)
             tell(chunk.rows)
+        if kept is not None:
+            kept.removed = self.removed
         return adder.total(self.removed())
 
 

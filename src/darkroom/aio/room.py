@@ -70,6 +70,7 @@ class AsyncDarkroom:
         limit: int | None = None,
         catalog: str | None = None,
         share: bool = True,
+        keep: bool = True,
         tell: Tell = _deaf,
     ) -> Plan:
         """See `Darkroom.plan`."""
@@ -82,6 +83,7 @@ class AsyncDarkroom:
             limit=limit,
             catalog=catalog,
             share=share,
+            keep=keep,
             tell=tell,
         )
 

@@ -47,7 +47,7 @@ def command(invocation: Invocation, /, alternatives: bool, kept: Path | None, **
     """
     wish = wish_of(given)
     with opened(invocation, out=wish.out) as room:
-        plan = planning.planned(room, wish, invocation)
+        plan = planning.planned(room, wish, invocation, keep=False)
         if invocation.as_json or plan.end is not None:
             planning.require_sound(plan, wish, invocation)
         others = room.alternatives(plan) if alternatives else None

@@ -33,25 +33,28 @@ _WARNINGS_SHOWN: Final = 10
 _MINUTE: Final = 60.0
 
 
-def planned(room: Darkroom, wish: Wish, invocation: Invocation) -> Plan:
-    """Plan the manifest by what the books say; what is wrong with it is in the plan."""
+def planned(room: Darkroom, wish: Wish, invocation: Invocation, *, keep: bool = True) -> Plan:
+    """Plan the manifest by what the books say; what is wrong with it is in the plan.
+
+    `keep` as in `Darkroom.plan`.
+    """
     _require_model(room, wish)
     _ = room.database  # opened with --again too, for what waits and how long answers take
-    return _read(room, wish, invocation)
+    return _read(room, wish, invocation, keep=keep)
 
 
 def judged(room: Darkroom, wish: Wish, invocation: Invocation) -> Plan:
     """Read and judge the manifest, with --again without any books."""
     _require_model(room, wish)
-    return _read(room, wish, invocation)
+    return _read(room, wish, invocation, keep=False)
 
 
-def _read(room: Darkroom, wish: Wish, invocation: Invocation) -> Plan:
+def _read(room: Darkroom, wish: Wish, invocation: Invocation, *, keep: bool) -> Plan:
     with counting(f"Reading {wish.file.name}", invocation) as tell:
         if wish.apply is not None:
             return room.plan_from(wish.apply, tell)
         chosen = msgspec.structs.asdict(wish.selection)
-        return room.plan(wish.file, choices=wish.choices, tell=tell, **chosen)
+        return room.plan(wish.file, choices=wish.choices, keep=keep, tell=tell, **chosen)
 
 
 def _require_model(room: Darkroom, wish: Wish) -> None:

@@ -15,7 +15,7 @@ from darkroom.jobs.known import ALIVE
 from darkroom.models import Link, Render
 
 
-class NewLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class NewLink(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One picture of a row. `render_id` None: another row of the same job has it made."""
 
     row_no: int
@@ -56,6 +56,16 @@ def _rows(
 
 
 _COLUMNS: Final = ("job_id", "row_no", "variant", "line", "row_id", "turn", "labels", "render_id")
+
+
+def have_lapsed(connection: Connection, job_id: str) -> bool:
+    """Whether a picture that was known failed or was cancelled meanwhile: it is to be made."""
+    lapsed = (
+        select(Link.render_id)
+        .join(Render, Render.id == Link.render_id)
+        .where(Link.job_id == job_id, Render.state.not_in(ALIVE))
+    )
+    return connection.scalar(lapsed.limit(1)) is not None
 
 
 def give_way(connection: Connection, job_id: str, others: Sequence[str], *, share: bool) -> int:

@@ -39,7 +39,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     hold: str | None = None
 
 
-class NewRender(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class NewRender(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """One image to be made, ready to be stored. `request` and `labels` are JSON."""
 
     row_no: int
@@ -80,6 +80,12 @@ class Earlier(msgspec.Struct, frozen=True):
     """The job that has an idempotency key already."""
 
     job_id: str
+
+
+def turn(connection: Connection) -> datetime:
+    """When it was nobody's turn to begin or to finish a job: all that was loaded is to be seen."""
+    db.take_turns(connection, _SUBMITTING)
+    return db.now(connection)
 
 
 def begin_once(connection: Connection, job: NewJob) -> str | Earlier:
@@ -158,14 +164,16 @@ def finish(
     again: bool = False,
     share: bool = True,
     is_held: bool = False,
+    since: datetime | None = None,
 ) -> None:
     """Open the job to claims: from this commit on nothing of it can be lost.
 
     What another job brought in while this one was read is rendered there, unless `again`; without
-    `share` only for rows of the same id. Of a job that is held, every render was added so.
+    `share` only for rows of the same id. Of a job that is held, every render was added so. `since`
+    is the `turn` at which the books began to be asked, if that was before the job began.
     """
     db.take_turns(connection, _SUBMITTING)
-    twice = 0 if again else _give_way(connection, job_id, share=share)
+    twice = 0 if again else _give_way(connection, job_id, since, share=share)
     renders = loaded.renders - twice
     now = db.now(connection)
     connection.execute(
@@ -188,13 +196,16 @@ def finish(
         edits.sort(connection, job_id)
 
 
-def _give_way(connection: Connection, job_id: str, *, share: bool) -> int:
+def _give_way(connection: Connection, job_id: str, since: datetime | None, *, share: bool) -> int:
     """Drop the renders that the books could not tell of: their jobs were not loaded then.
 
-    `begin` and `finish` take turns, so a job that was loaded before this one began was seen.
+    `turn`, `begin` and `finish` take turns, so a job that was loaded before was seen.
     """
-    began = select(Job.created_at).where(Job.id == job_id).scalar_subquery()
-    others = connection.scalars(select(Job.id).where(Job.loaded_at >= began)).all()
+    created = select(Job.created_at).where(Job.id == job_id).scalar_subquery()
+    began = created if since is None else since
+    others = connection.scalars(
+        select(Job.id).where(Job.loaded_at >= began, Job.id != job_id)
+    ).all()
     return links.give_way(connection, job_id, others, share=share) if others else 0
 
 
