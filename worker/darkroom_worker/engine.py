@@ -7,7 +7,6 @@ in one thread beside it; decoding and disk have a few threads. Nothing else is a
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -23,31 +22,29 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 
 from darkroom import db
-from darkroom.errors import StorageFault
 from darkroom.jobs.claim import Claim, claim
 from darkroom.jobs.close import Closing
 from darkroom.killpoints import Point, reach
 from darkroom.report import Past, past
-from darkroom.request import Request
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
 from darkroom_worker.backends import open_backend
-from darkroom_worker.backends.attempt import named
-from darkroom_worker.backends.base import Backend, Break, Reply, Unavailable
+from darkroom_worker.backends.base import Backend, Unavailable
 from darkroom_worker.backends.seats import Seats
 from darkroom_worker.booking import Booking, Turn
 from darkroom_worker.breaker import Breaker
 from darkroom_worker.desk import Desk
 from darkroom_worker.developer import Developer
-from darkroom_worker.flights import Flights, GivenUp
+from darkroom_worker.flights import Flights
 from darkroom_worker.lease import Lease
 from darkroom_worker.limits import Limiter, LimiterAway
 from darkroom_worker.pace import Pace
 from darkroom_worker.publish import Publisher
+from darkroom_worker.sender import Sender
 from darkroom_worker.settle import Settler
 from darkroom_worker.spool import Spool
 from darkroom_worker.stops import Stops, read_stops
-from darkroom_worker.telemetry import Telemetry, ids
+from darkroom_worker.telemetry import Telemetry
 from darkroom_worker.turns import Turns
 
 T = TypeVar("T")
@@ -56,10 +53,9 @@ _log = structlog.get_logger(__name__)
 
 _CLAIM_AT_MOST: Final = 128  # renders a transaction
 _ROOM_SECONDS: Final = 0.05  # how long a few free places wait for more before work is claimed
-_AGAIN_SECONDS: Final = 2.0  # pause after the database, the broker or the storage failed
+_AGAIN_SECONDS: Final = 2.0  # pause after the database or the broker failed
 _HANDS: Final = 4  # threads that decode, hash and write
 _LOOK_SECONDS: Final = 0.25  # how soon a hurry is noticed
-_CHANGES: Final = '"edits":'  # in the JSON of a request: it changes an image
 _LAST_SECONDS: Final = 8.0  # of the grace period, kept for the books
 
 
@@ -127,8 +123,6 @@ class Engine:
         stops = partial(read_stops, self._database)
         self._stops = Stops(stops, lambda: self._flights.are_waiting)
         self._stops.start()
-        self._turns = Turns(self._pace, self._stops)
-        self._seats = Seats(self._settings.worker.answers_at_once)
         self._landed = asyncio.Event()
         self._desk = Desk(
             self._settings,
@@ -137,6 +131,20 @@ class Engine:
             self._spool,
             self._telemetry,
             self._beside,
+        )
+        self._sender = Sender(
+            developer=self._developer,
+            spool=self._spool,
+            lease=self._lease,
+            telemetry=self._telemetry,
+            breaker=self._breaker,
+            pace=self._pace,
+            flights=self._flights,
+            turns=Turns(self._pace, self._stops),
+            seats=Seats(self._settings.worker.answers_at_once),
+            desk=self._desk,
+            rest=lambda tier, model, asked: self._beside(self._settler.rest, tier, model, asked),
+            hands=self._hands,
         )
 
     def develop(self, tier: Tier) -> None:
@@ -288,91 +296,13 @@ class Engine:
 
     def _send(self, backend: Backend, one: Claim, turn: Turn) -> None:
         self._breaker.sent(one)
-        task = asyncio.create_task(self._render(backend, one, turn))
+        task = asyncio.create_task(self._sender.render(backend, one, turn))
         self._in_flight[one.tier].add(task)
         task.add_done_callback(lambda done: self._land(one.tier, done))
 
     def _land(self, tier: Tier, task: asyncio.Task[None]) -> None:
         self._in_flight[tier].discard(task)
         self._landed.set()
-
-    async def _render(self, backend: Backend, one: Claim, turn: Turn) -> None:
-        """Send one request at its turn and bring the answer home, whatever happens."""
-        with self._flights.under_way():
-            closing, rest = await self._answer(backend, one, turn)
-            self._telemetry.answered(one)
-            self._desk.put(closing)
-        self._pace.note(one, turn, closing, rest)
-        tripped = self._breaker.heard(one, closing)
-        rest = rest or tripped
-        if rest is not None:
-            await self._rest(one, rest)
-
-    async def _answer(
-        self, backend: Backend, one: Claim, turn: Turn
-    ) -> tuple[Closing, Break | None]:
-        if not await self._may_go(one, turn):
-            return self._developer.unsent(one), None
-        try:
-            request = await self._sendable(one)
-            if request is None:
-                return self._developer.unsent(one), None
-            patience = self._developer.patience(request, one.tier)
-            self._telemetry.sent(one)
-            with self._seats.seat(patience), named(one.attempt_id):
-                with self._flights.unanswered():
-                    reply = await backend.send(request, one.model, patience)
-                reach(Point.ANSWERED, (one,))
-                return await self._keep(backend, one, reply)
-        except GivenUp:
-            return self._developer.given_up(one), None
-        except Exception as error:  # noqa: BLE001  # whatever fails, the attempt must be closed
-            _log.exception("an answer could not be read", **ids(one))
-            return self._developer.lost(one, error), None
-
-    async def _sendable(self, one: Claim) -> Request | None:
-        """Read a request; None where an image that it changes cannot be fetched now."""
-        if _CHANGES not in one.request:
-            return self._developer.request(one)
-        try:
-            return await self._loop.run_in_executor(self._hands, self._developer.sendable, one)
-        except (OSError, StorageFault) as error:
-            _log.warning("an image that is to be changed cannot be read", **ids(one), error=error)
-            await asyncio.sleep(_AGAIN_SECONDS)
-            return None
-
-    async def _may_go(self, one: Claim, turn: Turn) -> bool:
-        """Wait for a turn; False when what waits must be given back.
-
-        A process that was stopped for long must not send what may have been given up meanwhile.
-        """
-        with suppress(GivenUp), self._flights.waiting():
-            return await self._turns.wait(one, turn) and self._lease.is_live
-        return False
-
-    async def _keep(
-        self, backend: Backend, one: Claim, reply: Reply
-    ) -> tuple[Closing, Break | None]:
-        """Decode and stage an answer; a full disk makes it wait, never fail."""
-        while True:
-            try:
-                return await self._loop.run_in_executor(
-                    self._hands, self._developer.receive, backend, one, reply, self._spool
-                )
-            except OSError as error:
-                _log.error("the spool cannot be written; the answer waits", **ids(one), error=error)
-                await asyncio.sleep(_AGAIN_SECONDS)
-
-    async def _rest(self, one: Claim, asked: Break) -> None:
-        """Stop the tier at once where slots are booked, and for all to see in the database."""
-        try:
-            # Slots are booked for all sizes of a model: one that rests is left out by the claim.
-            is_news = asked.size is not None or await self._pace.rest(one, asked)
-            is_long = asked.size is not None or (asked.seconds or math.inf) > _AGAIN_SECONDS
-            if is_news and is_long:
-                await self._beside(self._settler.rest, one.tier, one.model, asked)
-        except (LimiterAway, DBAPIError) as error:
-            _log.warning("a rest was not written down", tier=one.tier, error=error)
 
     async def _backend(self, tier: Tier) -> Backend | None:
         if tier not in self._backends:
