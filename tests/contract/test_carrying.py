@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -353,6 +355,46 @@ def test_batches_keep_their_size_and_the_providers_caps(
     books: Books, tmp_path: Path, more: dict[str, object], sizes: list[int]
 ) -> None:
     assert gathered(books, tmp_path, 12, **more) == sizes
+
+
+class Together(Hedge):
+    """Lets a worker go on when all others have counted, too."""
+
+    everybody: threading.Barrier
+
+    def overtook(self, tier: Tier, bound: Bound) -> bool:
+        self.everybody.wait(30)
+        return super().overtook(tier, bound)
+
+
+@pytest.mark.parametrize(
+    ("limits", "most_batches", "most_lines"),
+    [({"batch_jobs": 2}, 2, 6), ({"batch_tokens": 4 * TOKENS}, 4, 4)],
+    ids=["batches", "tokens"],
+)
+def test_workers_that_open_batches_together_keep_the_providers_caps(
+    books: Books, tmp_path: Path, limits: dict[str, int], most_batches: int, most_lines: int
+) -> None:
+    told = {"tiers": {"vertex-batch": limits}, "batches": {"most_lines": 3}}
+    settings = settings_for("http://127.0.0.1:9", home=tmp_path, **told)
+    developer = Developer(settings, Registry.load())
+    hedge = Together(settings, books.database, developer.registry)
+    hedge.everybody = threading.Barrier(4)
+    books.submit(12, tier=Tier.VERTEX_BATCH)
+    with db.writing(books.database) as connection:
+        connection.execute(update(Render).values(model=PRO, request=REQUEST))
+
+    def work(name: str) -> Batch | None:
+        Lease(books.database, name, 600).begin([Tier.VERTEX_BATCH])
+        gathering = Gathering(settings, name, books.database, developer, hedge)
+        return gathering.begin(Tier.VERTEX_BATCH)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [batch for batch in pool.map(work, ("wrk_a", "wrk_b", "wrk_c", "wrk_d")) if batch]
+
+    assert 1 <= len(made) <= most_batches
+    assert sum(batch.lines for batch in made) <= most_lines
+    books.assert_in_order()
 
 
 LARGE = {"most_lines": 1_100, "most_output_bytes": 4 << 30}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -109,18 +109,20 @@ class Gathering:
             bound = batches.next_bound(connection, tier, full)
         if bound is None or self._hedge.overtook(tier, bound):
             return None
-        load = self._gathered(tier, bound, rooms[bound.model])
+        load = self._gathered(tier, bound)
         return self._opened(bound, load) if load.lines else None
 
-    def _gathered(self, tier: Tier, bound: Bound, room: _Room) -> _Load:
+    def _gathered(self, tier: Tier, bound: Bound) -> _Load:
         """Claim some hundreds at a time, until a claim brings less than it could."""
-        load = _Load()
-        while (want := min(self._own.most_lines - load.lines, _CLAIM_AT_MOST)) > 0:
-            claims = self._claim(tier, bound, want, load, room)
-            for claim in claims:
-                load += self._weight(claim.request, bound.model)
-            if len(claims) < want:
+        want = min(self._own.most_lines, _CLAIM_AT_MOST)
+        claims, room = db.transact(self._database, lambda c: self._first(c, tier, bound, want))
+        load = self._weight_of(claims, bound.model)
+        while room and len(claims) == want:
+            want = min(self._own.most_lines - load.lines, _CLAIM_AT_MOST)
+            if want <= 0:
                 break
+            claims = self._more(tier, bound, want, load, room)
+            load += self._weight_of(claims, bound.model)
         return load
 
     def _opened(self, bound: Bound, load: _Load) -> Batch:
@@ -142,21 +144,46 @@ class Gathering:
         rooms = {model: _Room(most - tokens, is_whole=False) for model, _, tokens in used}
         return defaultdict(lambda: _Room(most), rooms)
 
-    def _claim(self, tier: Tier, bound: Bound, want: int, load: _Load, room: _Room) -> list[Claim]:
+    def _first(
+        self, connection: Connection, tier: Tier, bound: Bound, want: int
+    ) -> tuple[list[Claim], _Room | None]:
+        """Open a batch with its first renders, where there is room; with how much there was."""
+        limits = self._settings.limits(tier)
+        if limits.batch_jobs is not None or limits.batch_tokens is not None:
+            batches.wait_to_open(connection)
+        room = self._room(connection, tier, bound.model)
+        if room is None:
+            return [], None
         me, own, budget = self._worker_id, self._own, self._settings.budget
+        fits, seconds = self._trial(_Load(), bound, room), own.lease_seconds
+        claims = batches.open_batch(
+            connection, tier, bound, want, me, budget=budget, lease_seconds=seconds, fits=fits
+        )
+        return claims, room
+
+    def _room(self, connection: Connection, tier: Tier, model: str) -> _Room | None:
+        """How many tokens a batch of a model may have, if one may be opened now."""
+        is_capped = self._settings.limits(tier).batch_tokens is not None
+        # Asked first: who is done in between has written down its tokens, which are counted next.
+        if is_capped and batches.is_building(connection, tier, model):
+            return None
+        rooms = self._token_rooms(connection, tier)
+        return None if rooms is None or rooms[model].tokens <= 0 else rooms[model]
+
+    def _more(self, tier: Tier, bound: Bound, want: int, load: _Load, room: _Room) -> list[Claim]:
+        me, budget = self._worker_id, self._settings.budget
+        fits = self._trial(load, bound, room)
 
         def take(connection: Connection) -> list[Claim]:
-            fits = _Trial(load, lambda request: self._weight(request, bound.model), own, room)
-            if load.lines:
-                return batches.add_to_batch(
-                    connection, tier, bound, want, me, budget=budget, fits=fits
-                )
-            seconds = own.lease_seconds
-            return batches.open_batch(
-                connection, tier, bound, want, me, budget=budget, lease_seconds=seconds, fits=fits
-            )
+            return batches.add_to_batch(connection, tier, bound, want, me, budget=budget, fits=fits)
 
         return db.transact(self._database, take)
+
+    def _trial(self, load: _Load, bound: Bound, room: _Room) -> _Trial:
+        return _Trial(load, lambda request: self._weight(request, bound.model), self._own, room)
+
+    def _weight_of(self, claims: Sequence[Claim], model: str) -> _Load:
+        return sum((self._weight(claim.request, model) for claim in claims), _Load())
 
     def _weight(self, asked: str, model: str) -> _Load:
         """What one line adds."""

@@ -23,6 +23,7 @@ from darkroom.models import Attempt, AttemptState, Batch, BatchState, Job
 from darkroom.settings import Budget
 from darkroom_manifests.tier import Tier
 
+_OPENING: Final = 0x62617463  # only one at a time counts and opens
 OPEN: Final = (BatchState.BUILDING, BatchState.CREATING, BatchState.RUNNING, BatchState.COLLECTING)
 """States in which a batch holds open attempts, or may."""
 
@@ -45,6 +46,11 @@ def next_bound(connection: Connection, tier: Tier, full: Collection[str] = ()) -
             if model not in away:
                 return Bound(new_id("bat"), turn.job_id, model)
     return None
+
+
+def wait_to_open(connection: Connection) -> None:
+    """Let nobody else open a batch until this transaction ends: caps are counted in turn."""
+    db.take_turns(connection, _OPENING)
 
 
 def open_batch(
@@ -238,6 +244,13 @@ def usage(connection: Connection, tier: Tier) -> list[tuple[str, int, int]]:
     )
     rows = connection.execute(query)
     return [(model, jobs, int(tokens)) for model, jobs, tokens in rows]
+
+
+def is_building(connection: Connection, tier: Tier, model: str) -> bool:
+    """Whether a batch is being filled, whose tokens nobody knows yet."""
+    filled = (Batch.state == BatchState.BUILDING, Batch.tokens == 0)
+    query = select(Batch.id).where(Batch.tier == tier, Batch.model == model, *filled)
+    return connection.scalar(query.limit(1)) is not None
 
 
 def lately(connection: Connection) -> datetime:
