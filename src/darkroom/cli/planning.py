@@ -20,7 +20,7 @@ from darkroom.cli.parameters import Wish
 from darkroom.cli.wording import clock
 from darkroom.client import Darkroom
 from darkroom.consent import unsound, way_on
-from darkroom.errors import ManifestRejected
+from darkroom.errors import ConfigInvalid, ManifestRejected
 from darkroom.plan import Plan
 from darkroom.registry import Ask, Model
 from darkroom.share import Change
@@ -58,8 +58,8 @@ def _read(room: Darkroom, wish: Wish, invocation: Invocation, *, keep: bool) -> 
 
 
 def _require_model(room: Darkroom, wish: Wish) -> None:
-    """Check --model once, instead of each row for it. Raises BadParameter."""
-    name = wish.choices.model
+    """Check the model of rows that name none, once. Raises BadParameter, ConfigInvalid."""
+    name = wish.choices.model or room.settings.defaults.model
     if name is None or isinstance(room.registry.find(name), Model):
         return
     choice = wish.choices.tier or room.settings.default_tier()
@@ -68,6 +68,8 @@ def _require_model(room: Darkroom, wish: Wish) -> None:
         return  # the rows say so
     refusal, *_ = room.registry.problems(Ask(model=name), tiers[0], datetime.now(UTC).date())
     said = f"{refusal.message} {refusal.hint or ''}".strip()
+    if wish.choices.model is None:
+        raise ConfigInvalid(f"defaults.model: {refusal.message}", hint=refusal.hint)
     context = click.get_current_context(silent=True)
     raise click.BadParameter(said, context, param_hint="'--model'")
 

@@ -327,6 +327,19 @@ def test_a_flag_that_no_row_uses_is_checked_too_and_once(
     assert result.stderr.count(said) == 1
 
 
+def test_a_usual_model_that_nobody_knows_is_said_once_and_not_by_each_row(
+    darkroom: Darkroom,
+) -> None:
+    Path("darkroom.toml").write_text('[defaults]\nmodel = "gemini-3-pro-imag"\n', encoding="utf-8")
+    manifest = written("prompt\nA lamp\nA mug\n")
+
+    result = darkroom("plan", manifest)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("Did you mean gemini-3-pro-image") == 1
+    assert 'defaults.model: "gemini-3-pro-imag" is not a known model' in result.stderr
+
+
 def test_a_limit_reads_up_to_its_last_row_and_nothing_behind_it(darkroom: Darkroom) -> None:
     manifest = written('prompt,n\nA lamp,1\nA mug,0\nA cup,1\nA pot,0\n"open,1\n')
 
