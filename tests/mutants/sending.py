@@ -23,7 +23,7 @@ SENDING: Final = (
     Mutant(
         name="intent-after-the-call",
         plants="the attempt is committed when its request has left already",
-        file="worker/darkroom_worker/engine.py",
+        file="worker/darkroom_worker/taker.py",
         old="""\
             if claims:
                 reach(Point.RESERVED, claims)

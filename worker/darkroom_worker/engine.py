@@ -1,4 +1,4 @@
-"""Develops a tier: books slots, claims renders, sends them, settles the answers.
+"""All that a process renders on demand: what takes work, sends it, and settles the answers.
 
 One event loop in a thread of its own carries every request of the process. SQL stays synchronous,
 in one thread beside it; decoding and disk have a few threads. Nothing else is asynchronous.
@@ -8,52 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
-import structlog
-from sqlalchemy import Connection
 from sqlalchemy import Engine as Database
-from sqlalchemy.exc import DBAPIError
 
 from darkroom import db
-from darkroom.jobs.claim import Claim, claim
 from darkroom.jobs.close import Closing
-from darkroom.killpoints import Point, reach
 from darkroom.report import Past, past
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
-from darkroom_worker.backends import open_backend
-from darkroom_worker.backends.base import Backend, Unavailable
+from darkroom_worker.backends.base import Break
 from darkroom_worker.backends.seats import Seats
-from darkroom_worker.booking import Booking, Turn
 from darkroom_worker.breaker import Breaker
 from darkroom_worker.desk import Desk
 from darkroom_worker.developer import Developer
 from darkroom_worker.flights import Flights
 from darkroom_worker.lease import Lease
-from darkroom_worker.limits import Limiter, LimiterAway
+from darkroom_worker.limits import Limiter
 from darkroom_worker.pace import Pace
 from darkroom_worker.publish import Publisher
 from darkroom_worker.sender import Sender
 from darkroom_worker.settle import Settler
 from darkroom_worker.spool import Spool
 from darkroom_worker.stops import Stops, read_stops
+from darkroom_worker.taker import Taker
 from darkroom_worker.telemetry import Telemetry
 from darkroom_worker.turns import Turns
 
 T = TypeVar("T")
 
-_log = structlog.get_logger(__name__)
-
-_CLAIM_AT_MOST: Final = 128  # renders a transaction
-_ROOM_SECONDS: Final = 0.05  # how long a few free places wait for more before work is claimed
-_AGAIN_SECONDS: Final = 2.0  # pause after the database or the broker failed
 _HANDS: Final = 4  # threads that decode, hash and write
 _LOOK_SECONDS: Final = 0.25  # how soon a hurry is noticed
 _LAST_SECONDS: Final = 8.0  # of the grace period, kept for the books
@@ -99,11 +87,6 @@ class Engine:
         self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="hand")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
-        self._draining = False
-        self._taking: set[Tier] = set()
-        self._in_flight: defaultdict[Tier, set[asyncio.Task[None]]] = defaultdict(set)
-        self._backends: dict[Tier, Backend] = {}
-        self._breaker = Breaker(settings.rules)
 
     def start(self) -> None:
         """Begin: from here on `develop` works."""
@@ -116,14 +99,13 @@ class Engine:
             settings=self._settings,
             recall=lambda tier: self._beside(self._past, tier),
             tokens_of=self._developer.prompt_tokens,
-            flying=lambda tier: len(self._in_flight[tier]),
+            flying=self._flying,
         )
         self._pace.start()
         self._flights = Flights()
         stops = partial(read_stops, self._database)
         self._stops = Stops(stops, lambda: self._flights.are_waiting)
         self._stops.start()
-        self._landed = asyncio.Event()
         self._desk = Desk(
             self._settings,
             self._settler,
@@ -132,24 +114,45 @@ class Engine:
             self._telemetry,
             self._beside,
         )
-        self._sender = Sender(
+        self._taker = self._made_taker()
+
+    def _made_taker(self) -> Taker:
+        breaker = Breaker(self._settings.rules)
+        sender = Sender(
             developer=self._developer,
             spool=self._spool,
             lease=self._lease,
             telemetry=self._telemetry,
-            breaker=self._breaker,
+            breaker=breaker,
             pace=self._pace,
             flights=self._flights,
             turns=Turns(self._pace, self._stops),
             seats=Seats(self._settings.worker.answers_at_once),
             desk=self._desk,
-            rest=lambda tier, model, asked: self._beside(self._settler.rest, tier, model, asked),
+            rest=self._write_rest,
+            hands=self._hands,
+        )
+        return Taker(
+            settings=self._settings,
+            worker_id=self._worker_id,
+            lease=self._lease,
+            database=self._database,
+            developer=self._developer,
+            breaker=breaker,
+            pace=self._pace,
+            flights=self._flights,
+            desk=self._desk,
+            sender=sender,
+            telemetry=self._telemetry,
+            rest=self._write_rest,
+            beside=self._beside,
+            ring=self._ring,
             hands=self._hands,
         )
 
     def develop(self, tier: Tier) -> None:
         """Take due work of a tier for a minute at most; another call meanwhile does nothing."""
-        self._wait(self._develop(tier))
+        self._wait(self._taker.develop(tier))
 
     def take_in(self, closings: Sequence[Closing]) -> None:
         """Settle answers that a dead process left, and that lie in this one's spool now."""
@@ -164,12 +167,11 @@ class Engine:
     @property
     def is_draining(self) -> bool:
         """Whether it is on its way to the end."""
-        return self._draining
+        return self._taker.is_stopped
 
     def stop_taking(self) -> None:
         """Claim nothing more; what is in flight comes home."""
-        self._draining = True
-        self._loop.call_soon_threadsafe(self._landed.set)
+        self._taker.stop()
 
     def drain(self, seconds: float) -> Future[Drained]:
         """Take nothing more, wait for what is in flight, settle it and let go of everything."""
@@ -187,131 +189,16 @@ class Engine:
         """Run something in the SQL thread."""
         return await self._loop.run_in_executor(self._sql, work, *args)
 
-    async def _develop(self, tier: Tier) -> None:
-        if tier in self._taking or self._draining:
-            return
-        self._taking.add(tier)
-        try:
-            with self._flights.under_way():  # a claim may just be on its way from the database
-                again = await self._take_until_done(tier)
-            if again:
-                await self._loop.run_in_executor(self._hands, self._ring, [tier])
-        except (LimiterAway, DBAPIError) as error:
-            _log.warning("work cannot be taken", tier=tier, error=error)
-            await asyncio.sleep(_AGAIN_SECONDS)
-        finally:
-            self._taking.discard(tier)
+    def _flying(self, tier: Tier) -> int:
+        return self._taker.flying(tier)
 
-    async def _take_until_done(self, tier: Tier) -> bool:
-        """Take work while there is any; True when time was up before it."""
-        backend = await self._backend(tier)
-        if backend is None:
-            return False
-        ends = self._loop.time() + self._settings.worker.take_seconds
-        while not self._draining and self._lease.is_live:
-            left = ends - self._loop.time()
-            if left <= 0:
-                return True
-            if not await self._take(tier, backend, left):
-                return False
-        return False
-
-    async def _take(self, tier: Tier, backend: Backend, seconds: float) -> bool:
-        """Book, claim and send once; False when nothing was due."""
-        if self._desk.is_full:
-            await asyncio.sleep(min(seconds, _ROOM_SECONDS))
-            return True
-        room = await self._room(tier)
-        if self._draining:
-            return False
-        booking = await self._pace.book(tier, room)
-        if booking.rest is not None:
-            await self._beside(self._settler.rest, tier, "", booking.rest)
-            return False
-        if not booking.most:
-            wait = min(booking.wait, seconds, 1.0)
-            self._telemetry.waited(tier, wait)
-            await asyncio.sleep(wait)
-            return True
-        claims = await self._claimed(tier, booking)
-        turns, unsent = await self._pace.place(tier, booking, claims)
-        for closing in unsent:
-            self._desk.put(closing)
-        for one, turn in turns:
-            self._send(backend, one, turn)
-        return bool(claims) or booking.is_short
-
-    async def _claimed(self, tier: Tier, booking: Booking) -> list[Claim]:
-        """Claim as much as was booked; if that fails, nothing stays booked."""
-        try:
-            rooms = self._breaker.rooms(tier, booking.rooms)
-            return await self._beside(self._claim, tier, booking.most, rooms)
-        except DBAPIError:
-            await self._pace.place(tier, booking, [])
-            raise
+    async def _write_rest(self, tier: Tier, model: str, asked: Break) -> None:
+        await self._beside(self._settler.rest, tier, model, asked)
 
     def _past(self, tier: Tier) -> Past:
         window = self._settings.limits(tier).spend_window_seconds
         with db.reading(self._database) as connection:
             return past(connection, tier, window)
-
-    async def _room(self, tier: Tier) -> int:
-        """Wait for places in flight: a good number of them, or those that a moment brings."""
-        most = self._settings.limits(tier).concurrency
-        wanted = min(max(1, most // 4), _CLAIM_AT_MOST)
-        ends = self._loop.time() + _ROOM_SECONDS
-        while True:
-            room = most - len(self._in_flight[tier])
-            left = ends - self._loop.time()
-            if room >= wanted or (room > 0 and left <= 0) or self._draining:
-                return min(room, _CLAIM_AT_MOST)
-            self._landed.clear()
-            try:
-                await asyncio.wait_for(self._landed.wait(), left if left > 0 else None)
-            except TimeoutError:
-                continue
-
-    def _claim(self, tier: Tier, want: int, rooms: Mapping[str, int]) -> list[Claim]:
-        claims: list[Claim] = []
-
-        def reserve(connection: Connection) -> None:
-            worker, budget = self._worker_id, self._settings.budget
-            claims[:] = claim(connection, tier, want, worker, rooms, budget=budget)
-            if claims:
-                reach(Point.RESERVED, claims)
-
-        try:
-            db.transact(self._database, reserve)
-        except DBAPIError:
-            self._loop.call_soon_threadsafe(self._give_back, claims)
-            raise
-        if claims:
-            reach(Point.CLAIMED, claims)
-        return claims
-
-    def _give_back(self, claims: list[Claim]) -> None:
-        """Close what was not sent: a commit may have been done although its reply was lost."""
-        for one in claims:
-            self._desk.put(self._developer.unsent(one))
-
-    def _send(self, backend: Backend, one: Claim, turn: Turn) -> None:
-        self._breaker.sent(one)
-        task = asyncio.create_task(self._sender.render(backend, one, turn))
-        self._in_flight[one.tier].add(task)
-        task.add_done_callback(lambda done: self._land(one.tier, done))
-
-    def _land(self, tier: Tier, task: asyncio.Task[None]) -> None:
-        self._in_flight[tier].discard(task)
-        self._landed.set()
-
-    async def _backend(self, tier: Tier) -> Backend | None:
-        if tier not in self._backends:
-            try:
-                self._backends[tier] = open_backend(tier, self._settings)
-            except Unavailable as error:
-                await self._beside(self._settler.rest, tier, "", error.rest)
-                return None
-        return self._backends[tier]
 
     async def _drain(self, seconds: float) -> Drained:
         last = min(_LAST_SECONDS, seconds / 4)
@@ -323,8 +210,7 @@ class Engine:
         self._stops.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(last / 8):
-                for backend in self._backends.values():
-                    await backend.close()
+                await self._taker.close()
                 await self._pace.close()
         return Drained(given_up, settled)
 
