@@ -92,6 +92,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # a lost commit of `sent` would be paid twice
     cursor.execute("PRAGMA foreign_keys = ON")
+    # The log keeps the size that it once had: a large import would leave hundreds of megabytes.
+    cursor.execute(f"PRAGMA journal_size_limit = {8 << 20}")
     cursor.execute("PRAGMA cache_size = -65536")  # KiB
     cursor.close()
 
