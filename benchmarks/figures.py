@@ -39,8 +39,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """For each side and run."""
     waiting: int
     """At a time, when answers take two seconds."""
-    flight: tuple[int, int]
-    """At a time in one process, and the seconds that each of them takes."""
+    flights: tuple[tuple[int, int, int], ...]
+    """At a time in one process, the seconds that each of them takes, and how many times that many."""
     long_run: int
     book_rounds: int
     """Batches that are claimed and settled."""
@@ -62,7 +62,7 @@ FULL = Scale(
     runs=5,
     images=1_000,
     waiting=500,
-    flight=(2_000, 10),
+    flights=((2_000, 10, 2), (800, 10, 8)),
     long_run=10_000,
     book_rounds=40,
     rows=(100_000, 1_000_000),
@@ -76,7 +76,7 @@ QUICK = Scale(
     runs=1,
     images=200,
     waiting=100,
-    flight=(500, 5),
+    flights=((500, 5, 2),),
     long_run=800,
     book_rounds=10,
     rows=(50_000, 100_000),
@@ -203,13 +203,20 @@ def measured(side: Side, load: Load) -> Sample:
         return side(load, Path(folder))
 
 
-def in_flight(wanted: int, latency: int) -> list[Figure]:
-    """Ask for so many at once from one worker process, and look at its memory and its rate.
+def flights(scale: Scale) -> list[Figure]:
+    """Ask for many at once from one worker process."""
+    return [figure for flight in scale.flights for figure in in_flight(*flight)]
 
-    The rate is judged only where the bare script comes near what latency allows; else that is said.
+
+def in_flight(wanted: int, latency: int, times: int) -> list[Figure]:
+    """Ask for so many at once, so many times as many in all; look at memory and rate.
+
+    The first answers all come at once, those to later requests not any more: few rounds tell of
+    memory, many of the rate. The rate is judged only where the bare script comes near what latency
+    allows; else that is said.
     """
     with simulator(str(latency)) as running:
-        load = Load(running.url, 2 * wanted, wanted)
+        load = Load(running.url, times * wanted, wanted)
         bare = measured(partial(scripts.run, "bare"), load)
         ours = measured(darkroom_itself.run, load)
         peak = _peak_in_flight(running.url)
@@ -217,7 +224,7 @@ def in_flight(wanted: int, latency: int) -> list[Figure]:
     how = f"{latency} s latency, {wanted:,} at a time"
     return [
         Figure(
-            name="requests in flight, one worker",
+            name=f"requests in flight, one worker, {wanted:,} wanted",
             ours=[peak],
             rival="wanted",
             baseline=[wanted],
@@ -381,7 +388,7 @@ def every(scale: Scale, only: Sequence[str], more: Parts) -> list[Figure]:
     parts: Parts = {
         "busy": partial(rendering, scale, "0", 64),
         "waiting": partial(rendering, scale, "2", scale.waiting),
-        "flight": partial(in_flight, *scale.flight),
+        "flight": partial(flights, scale),
         "memory": partial(memory, scale.long_run, 64),
         "manifest": partial(manifest, scale.rows),
         "books": partial(books, scale),
