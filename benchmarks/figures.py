@@ -40,7 +40,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     """At a time, when answers take two seconds."""
     flights: tuple[tuple[int, int, int], ...]
-    """At a time in one process, the seconds that each of them takes, and how many times that many."""
+    """At a time in one process, the seconds that each takes, and how many rounds of them."""
     long_run: int
     book_rounds: int
     """Batches that are claimed and settled."""
