@@ -22,6 +22,7 @@ from darkroom.queue import open_queue
 from darkroom_scheduler.clock import Clock
 from darkroom_scheduler.inbox_watch import InboxWatcher
 from darkroom_scheduler.notice_post import NoticePost
+from darkroom_scheduler.publishing import Publishing
 from darkroom_scheduler.schedule_clock import ScheduleClock, told_by, wall_clock
 
 _PARTING_SECONDS: Final = (
@@ -52,15 +53,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     inboxes = InboxWatcher(settings)
     now = wall_clock if args.rehearse is None else told_by(args.rehearse)
     schedules = ScheduleClock(settings, now)
+    publishing = Publishing(settings)
     notices = NoticePost(settings)
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: clock.stop())
     structlog.get_logger(__name__).info("the clock ticks")
     inboxes.start()
     schedules.start()
+    publishing.start()
     notices.start()
     clock.run()
     schedules.stop(_PARTING_SECONDS)
+    publishing.stop(_PARTING_SECONDS)
     inboxes.stop(_PARTING_SECONDS)
     notices.stop(_PARTING_SECONDS)  # last: it tells what the others ended
     return 0

@@ -39,6 +39,7 @@ from darkroom.report import (
     waits,
     waste,
 )
+from darkroom.reviews import Reviews
 from darkroom.settings import Settings
 from darkroom.stream import Stream
 from darkroom_manifests.tier import Tier
@@ -159,6 +160,11 @@ class Job:
         """Ids of rows whose images look alike, where `gates.duplicate` says to find them."""
         with db.reading(self._room.database) as connection:
             return alike(connection, self.id)
+
+    @property
+    def reviews(self) -> Reviews:
+        """What is decided on its images."""
+        return Reviews(self._room.database, self.id)
 
     def export(
         self,

@@ -148,6 +148,12 @@ INVARIANTS: Final[dict[str, str]] = {
         LEFT JOIN attempts a ON a.id = r.attempt_id AND a.state = 'delivered'
         WHERE (r.state = 'done') <> (a.id IS NOT NULL AND r.uri IS NOT NULL
         AND r.sha256 IS NOT NULL)""",
+    "what was decided on is an image": """
+        SELECT v.render_id, v.decision, r.state FROM reviews v
+        LEFT JOIN renders r ON r.id = v.render_id WHERE r.state IS NULL OR r.state <> 'done'""",
+    "what was published is an image": """
+        SELECT p.schedule_id, p.row_id, p.render_id, r.state FROM publications p
+        LEFT JOIN renders r ON r.id = p.render_id WHERE r.state IS NULL OR r.state <> 'done'""",
     "a delivered attempt is its render's": """
         SELECT a.id FROM attempts a JOIN renders r ON r.id = a.render_id
         WHERE a.state = 'delivered' AND (r.attempt_id IS NULL OR r.attempt_id <> a.id)""",

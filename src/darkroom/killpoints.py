@@ -47,6 +47,7 @@ class Point(StrEnum):
     BEGUN = "S2"  # a run is taken; no row was asked for
     GATHERED = "S3"  # its rows are here; it is no job
     SUBMITTED = "S4"  # it is a job; its run does not know
+    COPIED = "S5"  # an image lies where its schedule publishes it; the books do not know
     LEFT = "I7"  # it lies on its last shelf; the books do not know
     DELIVERED = "N1"  # a notice was taken by its receiver; the books do not know
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -13,7 +13,7 @@ from darkroom.chunk import Chunk, Picture, Placed
 from darkroom.draft import Choices, Draft
 from darkroom.drafter import Drafter
 from darkroom.jobs import catalogs
-from darkroom.jobs.known import Known, known, known_by_id, tried
+from darkroom.jobs.known import Known, known, known_by_id, rejected, tried
 from darkroom.manifest import Manifest
 from darkroom.plan import Adder, Plan
 from darkroom.portions import Portions
@@ -78,11 +78,11 @@ class Planner:
         there = self._there(drafts)
         chosen, left = self._chosen(drafts, there)
         twins = self._twins(drafts, there, chosen) if self._selection.share else frozenset()
-        changes = self._changes(drafts)
+        history = _History(self._asked(drafts), self._rejected(drafts, there))
         placed = [
             found
             for draft in drafts
-            if (found := self._placed(draft, chosen, there, twins, changes)) is not None
+            if (found := self._placed(draft, chosen, there, twins, history)) is not None
         ]
         return Chunk(drafts, placed, there, twins, problems, left)
 
@@ -136,7 +136,7 @@ class Planner:
             if at in chosen and self._made.first(name, 0) is not None
         }
 
-    def _changes(self, drafts: list[Draft]) -> Mapping[tuple[str, int], str]:
+    def _asked(self, drafts: list[Draft]) -> Mapping[tuple[str, int], str]:
         """Read what the rows of the catalog asked for last."""
         catalog = self._selection.catalog
         if catalog is None or not drafts:
@@ -144,13 +144,21 @@ class Planner:
         with db.reading(self._database) as connection:
             return catalogs.asked(connection, catalog, [draft.row_id for draft in drafts])
 
+    def _rejected(self, drafts: list[Draft], there: Mapping[Picture, Known]) -> Collection[str]:
+        """Find the pictures that are not there because a person threw them out."""
+        missing = [name for at, name, _ in _pictures(drafts) if at not in there]
+        if not missing or self._selection.select is Select.ALL:
+            return frozenset()
+        with db.reading(self._database) as connection:
+            return rejected(connection, missing)
+
     def _placed(
         self,
         draft: Draft,
         chosen: Collection[Picture],
         there: Mapping[Picture, Known],
         twins: Collection[Picture],
-        asked: Mapping[tuple[str, int], str],
+        history: _History,
     ) -> Placed | None:
         """Choose a tier for what is to be made; what is there takes up no room on any."""
         variants = tuple(
@@ -162,7 +170,7 @@ class Planner:
             return None
         deadline = self._deadline(draft)
         placement = self._router.place(draft.bids, len(variants), deadline)
-        change = _change(draft, asked)
+        change = history.change(draft, variants)
         return Placed(draft, variants, placement, placement.finish - deadline, change)
 
     def _deadline(self, draft: Draft) -> float:
@@ -230,9 +238,18 @@ def _pictures(drafts: Iterable[Draft]) -> Iterator[tuple[Picture, str, Draft]]:
             yield (draft.row_no, variant), name, draft
 
 
-def _change(draft: Draft, asked: Mapping[tuple[str, int], str]) -> Change:
-    if not asked or (draft.row_id, 1) not in asked:
-        return Change.NEW
-    names = enumerate(draft.prints, 1)
-    is_same = all(asked.get((draft.row_id, variant)) == name for variant, name in names)
-    return Change.AGAIN if is_same else Change.CHANGED
+class _History(NamedTuple):
+    """What rows of the catalog asked for last, and which pictures a person threw out."""
+
+    asked: Mapping[tuple[str, int], str]
+    rejected: Collection[str]
+
+    def change(self, draft: Draft, variants: Sequence[int]) -> Change:
+        """Say why these of a row's pictures are made."""
+        if any(draft.prints[variant - 1] in self.rejected for variant in variants):
+            return Change.REJECTED
+        if (draft.row_id, 1) not in self.asked:
+            return Change.NEW
+        names = enumerate(draft.prints, 1)
+        is_same = all(self.asked.get((draft.row_id, variant)) == name for variant, name in names)
+        return Change.AGAIN if is_same else Change.CHANGED

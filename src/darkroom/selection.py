@@ -17,8 +17,8 @@ class Select(StrEnum):
     """What of a manifest is made.
 
     `missing`: whatever has no picture and none on its way; `changed`: of that, what was never
-    asked for before; `failed`: of that, what was, and failed or was cancelled; `all`: everything,
-    also what is there.
+    asked for before, or was rejected; `failed`: of that, what was asked for, and failed or was
+    cancelled; `all`: everything, also what is there.
     """
 
     MISSING = "missing"

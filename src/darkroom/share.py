@@ -21,6 +21,8 @@ class Change(StrEnum):
     """Its row of the catalog asked for another one."""
     AGAIN = "again"
     """Its row of the catalog asked for it before, and it is not there."""
+    REJECTED = "rejected"
+    """It was made, and a person threw it out; also where there is no catalog."""
 
 
 class Part(msgspec.Struct):

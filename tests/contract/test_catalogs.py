@@ -11,7 +11,8 @@ import pytest
 from darkroom import Darkroom, Job, db
 from darkroom.audit import audit
 from darkroom.errors import ConfigInvalid, PlanOutdated
-from darkroom.jobs import control
+from darkroom.jobs import control, load
+from darkroom.jobs.load import Loaded, NewJob
 from darkroom.models import AttemptState, RenderState
 from darkroom.plan import Plan
 from darkroom.selection import Select
@@ -20,7 +21,7 @@ from darkroom.share import Change
 from darkroom_manifests.tier import Tier
 
 if TYPE_CHECKING:
-    from tests.contract.conftest import Books
+    from tests.contract.conftest import Books, MakeRenders
 
 SHOP = [{"id": name, "prompt": f"a {name}", "n": 2} for name in ("lamp", "mug", "chair")]
 PRICE = 100_000_000
@@ -266,3 +267,94 @@ def test_what_is_refused_is_linked_with_its_reason(room: Darkroom, books: Books)
 def test_a_catalogs_name_is_short_and_plain(room: Darkroom, name: str) -> None:
     with pytest.raises(ConfigInvalid, match="is no name of a catalog"):
         room.plan(SHOP, catalog=name)
+
+
+def test_an_image_that_was_rejected_is_made_and_paid_again_and_no_other(
+    room: Darkroom, books: Books
+) -> None:
+    first = rendered(books, room.submit(SHOP, catalog="shop"))
+    first.reviews.reject("mug", variant=2)
+    first.reviews.approve("lamp")
+
+    plan = room.plan(SHOP, catalog="shop")
+    second = rendered(books, room.submit(plan))
+
+    assert (changes(plan), plan.unchanged) == ({Change.REJECTED: 1}, 5)
+    assert [(one.id, one.variant) for one in second.results() if one.made_by is None] == [
+        ("mug", 2)
+    ]
+    assert second.state.spent_nusd == PRICE
+    assert [one.review for one in second.results()] == ["approved", "approved", *[None] * 4]
+
+
+def test_the_new_image_of_a_rejected_one_is_not_made_once_more(
+    room: Darkroom, books: Books
+) -> None:
+    rendered(books, room.submit(SHOP, catalog="shop")).reviews.reject("mug")
+    second = rendered(books, room.submit(SHOP, catalog="shop"))
+
+    third = room.submit(SHOP, catalog="shop")
+
+    assert third.state.is_finished
+    mugs = [one.made_by for one in third.results() if one.id == "mug"]
+    assert mugs == [second.id] * 2
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_without_a_catalog_a_rejected_image_is_made_again_too(
+    room: Darkroom, books: Books, *, share: bool
+) -> None:
+    rendered(books, room.submit(SHOP)).reviews.reject("mug")
+
+    plan = room.plan(SHOP, share=share)
+
+    assert changes(plan) == {Change.REJECTED: 2}
+
+
+def test_a_rejection_that_is_taken_back_costs_nothing(room: Darkroom, books: Books) -> None:
+    job = rendered(books, room.submit(SHOP))
+    job.reviews.reject("mug")
+    job.reviews.undo("mug")
+
+    assert room.plan(SHOP).renders == 0
+
+
+@pytest.mark.parametrize(
+    ("select", "renders"), [(Select.MISSING, 2), (Select.CHANGED, 2), (Select.FAILED, 0)]
+)
+def test_a_rejected_image_counts_as_changed_and_not_as_failed(
+    room: Darkroom, books: Books, select: Select, renders: int
+) -> None:
+    rendered(books, room.submit(SHOP[:1]), AttemptState.INVALID)
+    rendered(books, room.submit(SHOP[:1])).reviews.reject("lamp")
+
+    assert room.plan(SHOP[:1], select=select).renders == renders
+
+
+def test_what_failed_after_a_rejection_is_not_tried_every_night(
+    room: Darkroom, books: Books
+) -> None:
+    rendered(books, room.submit(SHOP[:1])).reviews.reject("lamp")
+    rendered(books, room.submit(SHOP[:1]), AttemptState.INVALID)
+
+    plans = [room.plan(SHOP[:1], select=select) for select in (Select.CHANGED, Select.FAILED)]
+
+    assert [plan.renders for plan in plans] == [0, 2]
+
+
+def test_a_job_that_comes_in_beside_another_does_not_give_way_to_a_rejected_image(
+    room: Darkroom, books: Books, make_renders: MakeRenders
+) -> None:
+    job = NewJob(name="j", output_path="{job}/{id}.{ext}", storage_url="out")
+    with db.writing(room.database) as connection:
+        later, first = load.begin(connection, job), load.begin(connection, job)
+        load.add(connection, first, make_renders(["good", "bad"]))
+        load.finish(connection, first, Loaded(2, 2, 0, 0, 0))
+    rendered(books, room.job(first)).reviews.reject("r1")
+
+    with db.writing(room.database) as connection:
+        load.add(connection, later, make_renders(["good", "bad"]))
+        load.finish(connection, later, Loaded(2, 2, 0, 0, 0))
+
+    assert seen(room.job(later)) == [("r0", 1, "done", False), ("r1", 1, "pending", True)]
+    rendered(books, room.job(later))

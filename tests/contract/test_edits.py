@@ -386,3 +386,31 @@ def test_children_without_number_fail_with_one_parent(room: Darkroom, books: Boo
 
     assert (job.state.refused, job.state.failed, job.state.waiting) == (1, 1_201, 0)
     assert job.state.is_finished
+
+
+def test_an_edit_that_was_rejected_is_made_again_from_the_image_that_is_good(
+    room: Darkroom, books: Books
+) -> None:
+    first = room.submit(CHAIN[:2])
+    for _ in CHAIN[:2]:
+        ended(books)
+    first.reviews.reject("b")
+
+    second = room.submit(CHAIN[:2])
+
+    assert [one.made_by for one in second.results()] == [first.id, None]
+    assert ended(books) == ["in red"]
+
+
+def test_an_edit_is_never_made_of_a_rejected_image_while_a_new_one_is_made(
+    room: Darkroom, books: Books
+) -> None:
+    first = room.submit(CHAIN[:2])
+    for _ in CHAIN[:2]:
+        ended(books)
+    first.reviews.reject(["a", "b"])
+
+    second = room.submit(CHAIN[:2])
+
+    assert states(second) == ["pending", "waiting"]
+    assert [ended(books), ended(books)] == [["a chair"], ["in red"]]

@@ -23,6 +23,7 @@ from darkroom.jobs import load
 from darkroom.jobs.load import Loaded, NewJob, NewRender
 from darkroom.manifest import Manifest
 from darkroom.models import Render, RenderState
+from darkroom.reviews import Reviews
 from darkroom.settings import GCS
 from darkroom_manifests.tier import Tier
 
@@ -317,6 +318,23 @@ def test_an_image_folder_has_copies_and_their_prompts(shop: Shop) -> None:
     assert [line["file_name"] for line in lines] == ["r2_1.png", "r2_2.png"]
     assert {line["text"] for line in lines} == {"a kettle"}
     assert (path / "r2_1.png").read_bytes() == IMAGE
+
+
+def test_an_image_that_was_rejected_is_handed_on_to_nobody(shop: Shop) -> None:
+    source = manifest(shop, "id,prompt,image_url\nr2,a,\nr3,b,old.jpg\n")
+    job_id = shop.submit(source, {2: 1, 3: 1})
+    Reviews(shop.database, job_id).reject("r3")
+
+    folder, _ = shop.written(job_id, Kind.IMAGEFOLDER)
+    table, _ = shop.written(job_id, Kind.CSV)
+
+    assert shop.catalog(job_id).decode().splitlines()[1:] == [
+        f"r2,a,{CDN}/JOB/r2_1.png",
+        "r3,b,old.jpg",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["metadata.jsonl", "r2_1.png"]
+    with table.open(encoding="utf-8", newline="") as file:
+        assert [line["review"] for line in csv.DictReader(file)] == ["", "rejected"]
 
 
 def test_shards_of_a_web_dataset_are_the_same_each_time(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from darkroom import Darkroom
 from darkroom.audit import audit
+from darkroom.models import AttemptState
 from darkroom.plan import Plan
 from darkroom.settings import Settings
 from darkroom_manifests.tier import Tier
@@ -121,3 +122,16 @@ def test_where_the_disk_is_full_a_plan_is_judged_again(room: Darkroom, books: Bo
     assert not plan.kept.serve(room.database)
     assert room.submit(plan).state.total == len(LARGE)
     assert len(books.take(1_000, tier=Tier.VERTEX)) > 0
+
+
+def test_what_was_there_and_is_rejected_after_the_plan_is_made_again(
+    room: Darkroom, books: Books
+) -> None:
+    earlier = room.submit(FEW)
+    books.end(books.take(tier=Tier.VERTEX), AttemptState.DELIVERED, charge=1)
+    plan = room.plan(FEW)
+    earlier.reviews.reject("r0")
+
+    state = room.submit(plan).state
+
+    assert (plan.renders, state.total, state.unchanged) == (0, 1, 2)

@@ -9,7 +9,16 @@ from tests.mutants.images import IMAGES
 from tests.mutants.money import MONEY
 from tests.mutants.mutant import Mutant
 from tests.mutants.proxies import PROXIES
+from tests.mutants.reviews import REVIEWS
 from tests.mutants.sending import SENDING
 from tests.mutants.wishes import WISHES
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*SENDING, *MONEY, *IMAGES, *EDITS, *PROXIES, *WISHES)
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *SENDING,
+    *MONEY,
+    *IMAGES,
+    *EDITS,
+    *PROXIES,
+    *WISHES,
+    *REVIEWS,
+)

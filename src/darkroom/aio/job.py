@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from darkroom import live
 from darkroom.aio.beside import Beside
+from darkroom.aio.reviews import AsyncReviews
 from darkroom.consent import Amount
 from darkroom.errors import StillPending
 from darkroom.export import Exported
@@ -100,6 +101,11 @@ class AsyncJob:
     async def alike(self) -> list[list[str]]:
         """See `Job.alike`."""
         return await self._beside.call(self._job.alike)
+
+    @property
+    def reviews(self) -> AsyncReviews:
+        """See `Job.reviews`."""
+        return AsyncReviews(self._job.reviews, self._beside)
 
     async def export(
         self,

@@ -23,6 +23,7 @@ SECTIONS: Final = {
     },
     "Look": {
         "job": "List, watch and steer jobs.",
+        "review": "Approve and reject images of a job.",
         "report": "Write what became of each render of a job.",
         "export": "Write a job's images back into its catalog, or as other tools read them.",
         "cost": "Say what was spent, wasted and is at risk.",

@@ -48,6 +48,8 @@ def of_entry(entry: Entry, last: Seen | None) -> document.Document:
         "paused": entry.paused_at is not None,
         "pause_reason": entry.pause_reason,
         "failures": entry.failures,
+        "publish_place": entry.place,
+        "publish_trouble": entry.publish_trouble,
         "next": None if entry.paused_at else _of_next(entry.terms),
         "last": None if last is None else of_run(last),
     }
@@ -56,7 +58,8 @@ def of_entry(entry: Entry, last: Seen | None) -> document.Document:
 def of_run(seen: Seen) -> document.Document:
     """A run, with its job."""
     known: document.Document = msgspec.to_builtins(seen.run)
-    return known | {"job": None if seen.job is None else document.of_job(seen.job)}
+    job = None if seen.job is None else document.of_job(seen.job)
+    return known | {"job": job, "images": msgspec.to_builtins(seen.images)}
 
 
 def of_fire(fire: Fire) -> document.Document:
@@ -103,7 +106,7 @@ def _state(entry: Entry) -> str:
     return f"{entry.failures} failed in a row" if entry.failures else "fires"
 
 
-def facts(entry: Entry) -> Iterator[tuple[str, str | Text]]:
+def facts(entry: Entry, published: int) -> Iterator[tuple[str, str | Text]]:
     """A schedule, fact by fact."""
     terms, source = entry.terms, entry.terms.source
     yield "schedule", voice.safe(entry.name)
@@ -114,11 +117,20 @@ def facts(entry: Entry) -> Iterator[tuple[str, str | Text]]:
         yield "max cost", f"${terms.max_cost:f}; above it a run waits for approval"
     if terms.deadline is not None:
         yield "deadline", f"{terms.deadline}, then {terms.on_deadline.action}"
+    if terms.review_percent:
+        yield "review", f"of 100 images {terms.review_percent} wait for it"
+    if terms.publish is not None:
+        yield "publish", voice.safe(f"what is {terms.publish.when}, to {entry.place}")
+        yield "published", f"{published:,} images"
+    if entry.publish_trouble:
+        yield "trouble", voice.safe(entry.publish_trouble)
 
 
 def runs(seen: Sequence[Seen]) -> Table:
     """Runs, a line each."""
-    made = voice.table("FIRE<", "BY<", "STATE<", "IMAGES>", "COST>", "JOB<", "WHY")
+    is_reviewed = any(each.images is not None for each in seen)
+    more = ("REVIEW<", "PUBLISHED>") if is_reviewed else ()
+    made = voice.table("FIRE<", "BY<", "STATE<", "IMAGES>", "COST>", *more, "JOB<", "WHY")
     for each in seen:
         run, job = each.run, each.job
         made.add_row(
@@ -127,10 +139,28 @@ def runs(seen: Sequence[Seen]) -> Table:
             _word(each),
             "" if job is None else f"{job.done:,}/{job.total:,}",
             "" if job is None else wording.money(job),
+            *(_images(each) if is_reviewed else ()),
             run.job_id or "",
             voice.safe(run.reason or ""),
         )
     return made
+
+
+def _images(seen: Seen) -> tuple[str, str]:
+    """How many images wait for a review, and how many lie where they are published."""
+    images = seen.images
+    if images is None:
+        return "", ""
+    parts = [
+        f"{how_many:,} {word}"
+        for word, how_many in (
+            ("wait", images.waiting),
+            ("approved", images.approved),
+            ("rejected", images.rejected),
+        )
+        if how_many
+    ]
+    return ", ".join(parts), f"{images.published:,}"
 
 
 def _word(seen: Seen) -> str:

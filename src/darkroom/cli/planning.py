@@ -176,6 +176,7 @@ _REASONS: Final = {
     Change.NEW: "new",
     Change.CHANGED: "changed",
     Change.AGAIN: "not there, though asked for before,",
+    Change.REJECTED: "rejected",
 }
 
 
@@ -207,6 +208,9 @@ def _counted(plan: Plan) -> str:
     if plan.expanded:
         rows += f" ({plan.expanded:,} of them from lists of variants)"
     parts = [rows, f"{plural(plan.renders, 'image')} to make"]
+    rejected = sum(each.renders for each in plan.deltas if each.change is Change.REJECTED)
+    if rejected:
+        parts.append(f"{rejected:,} of them once more, as they were rejected")
     if plan.shared:
         parts.append(f"{plan.shared:,} shared with another row")
     if plan.unchanged:

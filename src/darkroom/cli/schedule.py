@@ -73,14 +73,16 @@ def list_schedules(invocation: Invocation, /) -> None:
 def show(invocation: Invocation, /, name: str, runs: int) -> None:
     """Show a schedule and its last runs, with what each cost or why there was none."""
     with opened(invocation) as room:
-        entry, seen = Desk(room).one(name), Desk(room).runs(name, runs)
+        desk = Desk(room)
+        entry, seen, published = desk.one(name), desk.runs(name, runs), desk.published(name)
     if invocation.as_json:
         last = seen[0] if seen else None
         voice.write_json(
-            agenda.of_entry(entry, last) | {"runs": [agenda.of_run(each) for each in seen]}
+            agenda.of_entry(entry, last)
+            | {"published": published, "runs": [agenda.of_run(each) for each in seen]}
         )
         return
-    voice.write_table(voice.facts(agenda.facts(entry)))
+    voice.write_table(voice.facts(agenda.facts(entry, published)))
     if seen:
         voice.write_table(agenda.runs(seen))
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from darkroom.export.address import Address
-from darkroom.models import RenderState
+from darkroom.models import Decision, RenderState
 from darkroom.report import Result, results
 from darkroom.settings import GCS
 
@@ -37,9 +37,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return (each for each in self.results() if not each.turn)
 
     def pictures(self) -> Iterator[Result]:
-        """Those of them that have a picture."""
+        """Those of them that have a picture which nobody rejected."""
         done = results(self.database, self.job_id, [RenderState.DONE])
-        return (each for each in done if not each.turn)
+        return (each for each in done if not each.turn and each.review is not Decision.REJECTED)
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):

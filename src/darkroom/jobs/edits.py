@@ -18,6 +18,7 @@ from darkroom import bulk, db
 from darkroom.db import AnyRow
 from darkroom.jobs import counts
 from darkroom.jobs.known import ALIVE
+from darkroom.jobs.reviews import is_rejected
 from darkroom.models import Job, Render, RenderState
 
 PARENT: Final = "parent"
@@ -33,13 +34,15 @@ _PARENT_ID: Final = cast("InstrumentedAttribute[int]", Render.parent_id)
 def resolve(connection: Connection, job_id: str) -> None:
     """Find the parents of a job that was just brought in: its own renders, or what is there.
 
-    A picture that is made before any that is on its way, and that before one that failed.
+    A picture that is made before any that is on its way, that before one that was rejected, and
+    that before one that failed.
     """
     rank = case(
         (_Parent.job_id == job_id, 0),
+        (is_rejected(_Parent), 3),
         (_Parent.state == RenderState.DONE, 1),
         (_Parent.state.in_(ALIVE), 2),
-        else_=3,
+        else_=4,
     )
     best = (
         select(_Parent.id)

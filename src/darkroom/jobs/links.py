@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from darkroom import bulk
 from darkroom.errors import PlanOutdated
 from darkroom.jobs.known import ALIVE
+from darkroom.jobs.reviews import is_rejected
 from darkroom.models import Link, Render
 
 
@@ -59,11 +60,11 @@ _COLUMNS: Final = ("job_id", "row_no", "variant", "line", "row_id", "turn", "lab
 
 
 def have_lapsed(connection: Connection, job_id: str) -> bool:
-    """Whether a picture that was known failed or was cancelled meanwhile: it is to be made."""
+    """Whether a picture that was known is not there any more: failed, cancelled or rejected."""
     lapsed = (
         select(Link.render_id)
         .join(Render, Render.id == Link.render_id)
-        .where(Link.job_id == job_id, Render.state.not_in(ALIVE))
+        .where(Link.job_id == job_id, Render.state.not_in(ALIVE) | is_rejected(Render))
     )
     return connection.scalar(lapsed.limit(1)) is not None
 
@@ -78,6 +79,7 @@ def give_way(connection: Connection, job_id: str, others: Sequence[str], *, shar
         other.fingerprint == Render.fingerprint,
         other.job_id.in_(others),
         other.state.in_(ALIVE),
+        ~is_rejected(other),
     ]
     if not share:
         is_same.append(other.row_id == Render.row_id)

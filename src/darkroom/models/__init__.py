@@ -13,15 +13,18 @@ from darkroom.models.job import Job
 from darkroom.models.link import Link
 from darkroom.models.look import Look
 from darkroom.models.notice import Delivery, Notice
+from darkroom.models.publication import Publication
 from darkroom.models.rejection import Rejection
 from darkroom.models.render import Render
 from darkroom.models.rest import Rest
+from darkroom.models.review import Review
 from darkroom.models.schedule import Run, Schedule
 from darkroom.models.signature import Signature
 from darkroom.models.state import (
     AttemptState,
     BatchState,
     CostSource,
+    Decision,
     DeliveryState,
     DropState,
     Remedy,
@@ -39,6 +42,7 @@ __all__ = [
     "BatchState",
     "CatalogEntry",
     "CostSource",
+    "Decision",
     "Delivery",
     "DeliveryState",
     "Drop",
@@ -48,11 +52,13 @@ __all__ = [
     "Link",
     "Look",
     "Notice",
+    "Publication",
     "Rejection",
     "Remedy",
     "Render",
     "RenderState",
     "Rest",
+    "Review",
     "Run",
     "RunState",
     "Schedule",

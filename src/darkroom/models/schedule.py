@@ -26,6 +26,11 @@ class Schedule(Base):
     pause_reason: Mapped[str | None] = mapped_column(Text)
     failures: Mapped[int] = mapped_column(Integer, default=0, doc="runs that failed in a row")
     looked_until: Mapped[datetime] = mapped_column(doc="every fire up to here has its run")
+    publisher: Mapped[str | None] = mapped_column(
+        String(32), doc="which scheduler publishes for it"
+    )
+    publishing_until: Mapped[datetime | None] = mapped_column(doc="that scheduler's lease on it")
+    publish_trouble: Mapped[str | None] = mapped_column(Text, doc="why images are not published")
 
 
 class Run(Base):

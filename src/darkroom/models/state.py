@@ -119,6 +119,14 @@ class Remedy(StrEnum):
         return int(number) if name == "without" else None
 
 
+class Decision(StrEnum):
+    """What somebody said of an image. One of which nobody said anything is unreviewed."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    """It does not count as delivered: who asks for it again has it made, and pays."""
+
+
 class DeliveryState(StrEnum):
     """Where a notice is on its way to one target."""
 

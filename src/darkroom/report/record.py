@@ -52,6 +52,9 @@ def record(result: Result) -> dict[str, Any]:
         "latency_s": None if result.latency_ms is None else result.latency_ms / 1000,
         "job_id": result.job_id,
         "made_by": result.made_by,
+        "review": result.review and result.review.value,
+        "reviewed_by": result.reviewed_by,
+        "review_note": result.review_note,
         "line": result.line,
         "row_hash": result.fingerprint,
         "prompt": request.get("prompt"),
@@ -65,7 +68,7 @@ FIELDS: Final = (
     *("error_kind", "error_message", "attempts", "input_tokens", "output_image_tokens"),
     *("output_text_tokens", "thought_tokens", "searches", "cost_usd", "cost_source"),
     *("at_risk_usd", "price_version", "created_at", "finished_at", "latency_s", "job_id"),
-    *("made_by", "line", "row_hash", "prompt"),
+    *("made_by", "review", "reviewed_by", "review_note", "line", "row_hash", "prompt"),
 )
 """The columns that every record has, in their order."""
 

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Engine, Select, case, func, select, tuple_
 
 from darkroom import db
-from darkroom.models import Attempt, AttemptState, Job, Link, Render, RenderState
+from darkroom.models import Attempt, AttemptState, Decision, Job, Link, Render, RenderState, Review
 from darkroom_manifests.tier import Tier
 
 _PAGE: Final = 1_000
@@ -22,7 +22,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     `made_by` is None where the render is the row's own. Else it is the job whose render makes the
     picture, or has made it: it costs this row nothing, and `uri` lies in that job's place. `turn`
-    is the number of an earlier turn of its row, 0 of the last or only one.
+    is the number of an earlier turn of its row, 0 of the last or only one. `review` is None where
+    nobody decided on the image.
     """
 
     render_id: int
@@ -65,6 +66,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     block_reason: str | None
     remedy: str | None
     latency_ms: int | None
+    review: Decision | None
+    reviewed_by: str | None
+    review_note: str | None
 
     @property
     def ok(self) -> bool:
@@ -133,9 +137,11 @@ def _linked(job_id: str) -> Select[*tuple[Any, ...]]:
             Render.job_id.label("made_by"),
             Job.storage_url,
             Job.created_at,
+            *_REVIEW,
         )
         .join(Render, Render.id == Link.render_id)
         .join(Job, Job.id == Render.job_id)
+        .outerjoin(Review, Review.render_id == Render.id)
         .where(Link.job_id == job_id)
     )
 
@@ -195,10 +201,12 @@ def _results(job_id: str) -> Select[*tuple[Any, ...]]:
             *(sums.c[name] for name in tokens),
             *(getattr(Attempt, name) for name in latest),
             Attempt.latency_ms,
+            *_REVIEW,
         )
         .join(Job, Job.id == Render.job_id)
         .outerjoin(sums, sums.c.render_id == Render.id)
         .outerjoin(Attempt, (Attempt.render_id == Render.id) & (Attempt.fence == Render.fence))
+        .outerjoin(Review, Review.render_id == Render.id)
         .where(Render.job_id == job_id)
     )
 
@@ -211,11 +219,22 @@ _RENDER_COLUMNS: Final = (
 )
 
 
+_REVIEW: Final = (
+    Review.decision.label("review"),
+    Review.reviewer.label("reviewed_by"),
+    Review.note.label("review_note"),
+)
+
+
 def _result(row: db.AnyRow) -> Result:
     values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
     values["render_id"] = values.pop("id")
     values["id"] = values.pop("row_id")
     values["state"], values["tier"] = RenderState(values["state"]), Tier(values["tier"])
+    if values["review"] is None:  # also of one that was taken back
+        values["reviewed_by"] = None
+    else:
+        values["review"] = Decision(values["review"])
     if "made_by" in values:
         values |= _FREE
     return Result(**values)

@@ -10,21 +10,24 @@ from sqlalchemy import Connection
 
 from darkroom import db
 from darkroom.client import Darkroom
+from darkroom.errors import ConfigInvalid
 from darkroom.models import RunState
 from darkroom.report import JobState, job_states
-from darkroom.schedules import books, fires
+from darkroom.schedules import books, fires, publications
 from darkroom.schedules.calendar import Fire
 from darkroom.schedules.entry import Entry, RunEntry
 from darkroom.schedules.file import Applied
+from darkroom.schedules.standing import Standing, standings
 
 _BY_A_PERSON = "a person paused it"
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A run and its job, if it came to one."""
+    """A run and its job, if it came to one; how its images stand, if the schedule asks for it."""
 
     run: RunEntry
     job: JobState | None
+    images: Standing | None = None
 
 
 class Desk:
@@ -34,8 +37,17 @@ class Desk:
         self._room = room
 
     def apply(self, given: Sequence[Applied]) -> list[str]:
-        """Write schedules down, all or none; what each was: "new", "changed" or "unchanged"."""
-        return db.transact(self._room.database, lambda c: [books.apply(c, each) for each in given])
+        """Write schedules down, all or none; what each was: "new", "changed" or "unchanged".
+
+        Raises ConfigInvalid where two would write the same manifest of published images.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            words = [books.apply(connection, each) for each in given]
+            _require_apart(books.entries(connection))
+            return words
+
+        return db.transact(self._room.database, work)
 
     def all(self) -> list[tuple[Entry, Seen | None]]:
         """Every schedule, each with its last run."""
@@ -47,6 +59,11 @@ class Desk:
         """A schedule by name."""
         with db.reading(self._room.database) as connection:
             return books.entry(connection, name)
+
+    def published(self, name: str) -> int:
+        """Of how many rows an image lies where the schedule publishes."""
+        with db.reading(self._room.database) as connection:
+            return publications.count(connection, books.entry(connection, name))
 
     def runs(self, name: str, most: int) -> list[Seen]:
         """The last runs of a schedule, the newest first."""
@@ -108,8 +125,30 @@ def _fill(connection: Connection, entry: Entry, fire: Fire) -> bool:
     return books.add(connection, run) or books.again(connection, entry.id, fire.at)
 
 
+def _require_apart(entries: Sequence[Entry]) -> None:
+    owners: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        publish = entry.terms.publish
+        if publish is None or publish.manifest is None:
+            continue
+        owner = owners.setdefault((entry.place or "", publish.manifest), entry.name)
+        if owner != entry.name:
+            said = f"{owner} and {entry.name} would both write {publish.manifest} in {entry.place}."
+            raise ConfigInvalid(said, hint="Give one of them another publish.manifest.")
+
+
 def _seen(connection: Connection, entry: Entry, most: int) -> list[Seen]:
     found = books.runs(connection, entry.id, most)
     ids = [run.job_id for run in found if run.job_id is not None]
     jobs = {job.id: job for job in job_states(connection, ids)} if ids else {}
-    return [Seen(run, jobs.get(run.job_id or "")) for run in found]
+    images = _standings(connection, entry, found)
+    return [Seen(run, jobs.get(run.job_id or ""), images.get(run.id)) for run in found]
+
+
+def _standings(
+    connection: Connection, entry: Entry, found: Sequence[RunEntry]
+) -> dict[str, Standing]:
+    ids = [run.id for run in found if run.job_id is not None]
+    if not ids or not (entry.terms.review or entry.terms.publish):
+        return {}
+    return dict.fromkeys(ids, Standing()) | standings(connection, entry.terms, entry.id, ids)

@@ -23,6 +23,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     pause_reason: str | None
     failures: int
     looked_until: datetime
+    publish_trouble: str | None
+
+    @property
+    def place(self) -> str | None:
+        """Where its images are published: a folder's whole path, or gs://bucket/prefix."""
+        publish = self.terms.publish
+        return None if publish is None else publish.place(self.folder)
 
 
 class RunEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,8 +17,14 @@ from darkroom.schedules import program
 from darkroom.schedules.query import Database
 from darkroom.schedules.terms import Terms
 from darkroom.settings import Settings
+from darkroom.storage import is_remote
 
 FOLDER: Final = "schedules"
+
+_PLACE: Final = re.compile(
+    r"gs://[a-z0-9][a-z0-9._-]+[a-z0-9](/.*)?|file://.+|(?![a-z][a-z0-9+.-]*://).+"
+)
+_FILE: Final = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*\.csv")
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -49,7 +56,9 @@ def read(path: Path, settings: Settings, folder: Path) -> Applied:
     terms = parse(path)
     _require_template(path, terms, settings)
     _require_targets(path, terms, settings)
-    doubts = [f"{key} is kept, and nothing acts on it yet" for key in terms.idle_keys]
+    _require_review(path, terms)
+    _require_outlet(path, terms, settings, folder)
+    doubts: list[str] = []
     source = terms.source
     if source.python is not None:
         program.find(source.python, folder)
@@ -68,6 +77,33 @@ def parse(path: Path) -> Terms:
         return Terms.model_validate(tree)
     except ValidationError as error:
         raise ConfigInvalid(f"{path}: {_said(error)}", hint="Mend it and apply again.") from error
+
+
+def _require_review(path: Path, terms: Terms) -> None:
+    said = terms.review or ""
+    if said.startswith("sample:") and not 1 <= int(said[len("sample:") : -1]) <= 100:  # noqa: PLR2004  # percent
+        raise ConfigInvalid(f"{path}: review: {said} is no part.", hint="From sample:1% to 100%.")
+
+
+def _require_outlet(path: Path, terms: Terms, settings: Settings, folder: Path) -> None:
+    """Refuse what images could never be published to."""
+    publish = terms.publish
+    if publish is None:
+        return
+    if not _PLACE.fullmatch(publish.to):
+        said, hint = f"{publish.to!r} is no place", "Give a folder, or gs://bucket/prefix."
+        raise ConfigInvalid(f"{path}: publish.to: {said}.", hint=hint)
+    if publish.place(folder) == _absolute(settings.storage_url):
+        said = "the images lie there already, under the names of their jobs"
+        raise ConfigInvalid(f"{path}: publish.to: {said}.", hint="Give a place of its own.")
+    name = publish.manifest
+    if name is not None and not _FILE.fullmatch(name):
+        said = f"{name!r} is no name of a CSV file beside the images"
+        raise ConfigInvalid(f"{path}: publish.manifest: {said}.", hint="Such as published.csv.")
+
+
+def _absolute(url: str) -> str:
+    return url.rstrip("/") if is_remote(url) else str(Path(url.removeprefix("file://")).resolve())
 
 
 def _require_targets(path: Path, terms: Terms, settings: Settings) -> None:

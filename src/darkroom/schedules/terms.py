@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -125,13 +126,19 @@ class CircuitBreaker(BaseModel):
 
 
 class Publish(BaseModel):
-    """Where images are to be copied."""
+    """Where images are copied: those that are approved, or all that are done and not rejected."""
 
     model_config = FROZEN
 
     when: Literal["approved", "done"] = "approved"
     to: str
     manifest: str | None = None
+
+    def place(self, folder: Path) -> str:
+        """Name the place for every process; a relative path begins at the schedule's folder."""
+        if "://" in self.to and not self.to.startswith("file://"):
+            return self.to.rstrip("/")
+        return str((folder / Path(self.to.removeprefix("file://")).expanduser()).resolve())
 
 
 class Terms(BaseModel):
@@ -183,9 +190,11 @@ class Terms(BaseModel):
         return [each.rpartition(":")[2] for each in self.notify]
 
     @property
-    def idle_keys(self) -> list[str]:
-        """The keys that are kept for later versions: nothing acts on them yet."""
-        return [name for name in ("review", "publish") if getattr(self, name)]
+    def review_percent(self) -> int:
+        """How many images of a hundred wait for a review; the others count as approved."""
+        if self.review in (None, "none"):
+            return 0
+        return 100 if self.review == "required" else int(self.review[len("sample:") : -1])
 
 
 def too_dear(cost_nusd: int, most: Decimal) -> bool:

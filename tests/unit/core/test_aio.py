@@ -9,9 +9,16 @@ import pytest
 
 from darkroom import AsyncDarkroom, AsyncJob, Darkroom, Job
 from darkroom.aio.batches import AsyncBatches
+from darkroom.aio.reviews import AsyncReviews
 from darkroom.batches import Batches
+from darkroom.reviews import Reviews
 
-PAIRS = [(Darkroom, AsyncDarkroom), (Job, AsyncJob), (Batches, AsyncBatches)]
+PAIRS = [
+    (Darkroom, AsyncDarkroom),
+    (Job, AsyncJob),
+    (Batches, AsyncBatches),
+    (Reviews, AsyncReviews),
+]
 NOT_FOR_A_LOOP = {"database", "look", "reader"}
 """An engine that is not asynchronous, and what loops of our own wait by."""
 

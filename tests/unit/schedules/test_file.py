@@ -10,6 +10,7 @@ from darkroom.errors import ConfigInvalid, SourceFailed
 from darkroom.schedules import program
 from darkroom.schedules.file import read
 from darkroom.schedules.query import Database
+from darkroom.schedules.terms import Publish
 from darkroom.settings import Settings
 
 WHOLE = """
@@ -36,6 +37,7 @@ notify = ["apprise:ops"]
 HEAD = 'name = "n"\ncron = "30 1 * * *"\ntimezone = "Europe/Berlin"\n'
 ROOM = Settings.model_validate(
     {
+        "storage_url": "gs://acme/renders",
         "templates": {"hero": {"prompt": "A {{ colour }} lamp"}},
         "notices": {"targets": {"ops": {"url": "slack://a/b/c"}}},
     }
@@ -58,8 +60,8 @@ def test_every_key_is_read_and_what_cannot_be_tried_here_is_said(tmp_path: Path)
 
     assert (found.terms.catchup, found.terms.jitter) == (21_600, 300)
     assert found.terms.ask["output_mime_type"] == "image/jpeg"
-    assert "the query was not tried: CATALOG_DSN is not set." in found.doubts
-    assert "publish is kept, and nothing acts on it yet" in found.doubts
+    assert found.doubts == ("the query was not tried: CATALOG_DSN is not set.",)
+    assert found.terms.review_percent == 100
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,15 @@ def test_every_key_is_read_and_what_cannot_be_tried_here_is_said(tmp_path: Path)
         ('notify = ["apprise:oops"]', 'nobody is called "oops"'),
         ('on_deadline = { action = "stop" }', "on_deadline needs a deadline"),
         ('deadline = "07:30"\non_deadline = { action = "move_to" }', "move_to needs a tier"),
+        ('review = "sometimes"', "review"),
+        ('review = "sample:0%"', "review: sample:0% is no part"),
+        ('review = "sample:101%"', "review: sample:101% is no part"),
+        ('publish = { to = "s3://shop/img" }', "publish.to: 's3://shop/img' is no place"),
+        ('publish = { to = "gs://" }', "publish.to: 'gs://' is no place"),
+        ('publish = { to = "" }', "publish.to: '' is no place"),
+        ('publish = { to = "img", manifest = "../p.csv" }', "publish.manifest: '../p.csv' is no"),
+        ('publish = { to = "img", manifest = "p.txt" }', "publish.manifest: 'p.txt' is no name"),
+        ('publish = { to = "gs://acme/renders/" }', "publish.to: the images lie there already"),
     ],
 )
 def test_what_is_wrong_with_a_key_is_said(tmp_path: Path, text: str, said: str) -> None:
@@ -178,3 +189,16 @@ def test_a_password_in_a_file_is_refused_without_being_shown(tmp_path: Path) -> 
 
     assert "env:CATALOG_DSN" in said
     assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    ("to", "place"),
+    [
+        ("gs://acme/img/", "gs://acme/img"),
+        ("img", "/shop/img"),
+        ("../img", "/img"),
+        ("file:///srv/img", "/srv/img"),
+    ],
+)
+def test_images_are_published_to_a_place_that_every_process_finds(to: str, place: str) -> None:
+    assert Publish(to=to).place(Path("/shop")) == place
