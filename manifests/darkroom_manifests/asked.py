@@ -14,6 +14,13 @@ THRESHOLDS: Final = (
     "block_none",
     "off",
 )
+HARMS: Final = (
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+)
+"""The categories whose threshold can be set (Google, Safety settings, 2026)."""
 PEOPLE: Final = ("allow_all", "allow_adult", "allow_none")
 TYPES: Final = {
     "image/png": "image/png",
@@ -25,6 +32,7 @@ TYPES: Final = {
 QUALITY_MAX: Final = 100
 LABEL_WORD: Final = "[a-z0-9_-]{1,63}"
 """A key or value of a label for the bill (Google, Agent Platform, Add labels to API calls)."""
+LABEL_HINT: Final = "Write lower case, digits, - and _, 63 characters at most."
 NO_SEARCH: Final = "off"
 SEARCHES: Final = ("web", "image", "web+image", NO_SEARCH)
 WHITE: Final = "white"

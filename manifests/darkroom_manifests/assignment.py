@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from darkroom_manifests import nested
+from darkroom_manifests import nested, spelled
 from darkroom_manifests.dialect import Dialect
 from darkroom_manifests.field import FIELDS, Field, plain_name
 from darkroom_manifests.problem import Code, Fault, Severity, quote
@@ -59,7 +59,7 @@ def assign(
         for index in found
     ]
     shut = frozenset(said) | frozenset(asked)
-    doubts = _addresses(names, dialect, mapped)
+    doubts = [*_addresses(names, dialect, mapped), *_unasked(names, dialect, places, mapped)]
     opens = dialect is not None and bool(dialect.opened)
     return Assignment(tuple(places), kept, shut, tuple(missing), tuple(doubts), mapped, opens)
 
@@ -132,8 +132,38 @@ def _addresses(
     ]
 
 
+def _unasked(
+    names: Sequence[str],
+    dialect: Dialect | None,
+    places: Sequence[tuple[Field, int]],
+    mapped: frozenset[int],
+) -> list[tuple[str, Fault]]:
+    """Say of each part of a request that it will not be asked for."""
+    if dialect is None or dialect.asked is None:
+        return []
+    part = plain_name(f"{dialect.asked}.")
+    known = {i for name in dialect.silent for i in dialect.places(names, name)}
+    known |= mapped | {index for _, index in places}
+    return [
+        (name, _no_wish(name))
+        for index, name in enumerate(names)
+        if index not in known and plain_name(name).startswith(part)
+    ]
+
+
+def _no_wish(name: str) -> Fault:
+    return Fault(
+        Code.COLUMN_KEPT,
+        f"A row cannot ask for {quote(name)}, so it is kept as a variable.",
+        "Look whether the picture needs it.",
+        Severity.WARNING,
+    )
+
+
 def _read_by(field: Field, column: str, dialect: Dialect | None) -> Field:
-    """Part a cell as its dialect does."""
+    """Part a cell as its dialect does, and read lists of wishes."""
+    if dialect is not None and field.name in spelled.READERS:
+        return Field(field.name, spelled.READERS[field.name], field.aliases)
     if field.name != "references" or dialect is None:
         return field
     for name, separator in dialect.separators.items():

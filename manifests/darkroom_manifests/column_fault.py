@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from darkroom_manifests.asked import LABEL_HINT, LABEL_WORD
 from darkroom_manifests.dialect import Dialect
 from darkroom_manifests.field import BY_ALIAS, BY_LOAN, UNUSED, plain_name
 from darkroom_manifests.limits import Limits
@@ -39,6 +41,14 @@ def shared(names: Sequence[str], places: list[tuple[str, int]]) -> tuple[tuple[s
         for name, index in places
         if first.setdefault(name, index) != index
     )
+
+
+def labels(places: Sequence[tuple[str, int]], names: Sequence[str]) -> Iterator[tuple[str, Fault]]:
+    """Find keys that no bill has."""
+    for key, index in places:
+        if not re.fullmatch(LABEL_WORD, key):
+            said = f"{quote(key)} is no key of a label for the bill."
+            yield names[index], Fault(Code.LABEL, said, LABEL_HINT)
 
 
 def _too_wide(width: int, limits: Limits) -> Fault:

@@ -49,6 +49,7 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `addresses` which of these hold pictures elsewhere. Rows that share `group` are one, with what
     stands in `gathered` listed. In JSON, `opened` objects are read as columns `object.name`, and a
     path may go through lists: `parts[].text`. `blank` are values that say nothing.
+    Parts of the object `asked` that are no field are warned of, but for `silent` ones.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Dialect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str | None = None
     gathered: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
+    asked: str | None = None
+    silent: tuple[str, ...] = ()
     blank: dict[str, tuple[str, ...]] = {}
     never: tuple[Never, ...] = ()
     delivery: Delivery | None = None

@@ -77,6 +77,7 @@ FIELDS: Final = (
     ),
     Field("template", value.words(_template), ("template",)),
     Field("turns", (nested.turns_from_text, nested.turns), ("turns",)),
+    Field("deliver_turns", value.flag(), ("deliver_turns",)),
     Field("edit_of", (filename.row_id, _id_from_json), ("edit_of",)),
     Field(
         "negative_prompt",

@@ -43,6 +43,7 @@ class Layout(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     fields: tuple[tuple[str, int, Callable[[Any], object]], ...]
     tags: tuple[tuple[str, int], ...]
+    labels: tuple[tuple[str, int], ...]
     variables: tuple[tuple[str, int], ...]
     unnamed: tuple[int, ...]
     faults: tuple[tuple[str, Fault], ...]
@@ -72,6 +73,7 @@ class _Sorted:
         self.fields: Places = list(assignment.places)
         self.loans: Places = []
         self.tags: list[tuple[str, int]] = []
+        self.labels: list[tuple[str, int]] = []
         self.variables: list[tuple[str, int]] = []
         self.lists: list[tuple[str, int]] = []
         self.by: int | None = None
@@ -95,6 +97,8 @@ class _Sorted:
             self.variables += [(name, index)] if field.stays else []
         elif rest and prefix.lower() in {"tag", "tags"}:
             self.tags.append((rest, index))
+        elif rest and prefix.lower() in {"label", "labels"}:
+            self.labels.append((rest, index))
         elif name:
             self.variables.append((rest if rest and prefix.lower() == "vars" else name, index))
             self.loans += [(BY_LOAN[folded], index)] if folded in BY_LOAN else []
@@ -126,12 +130,13 @@ def lay_out(
         names,
         tuple((field.name, index, field.readers[typed]) for field, index in found.fields),
         tuple(found.tags),
+        tuple(found.labels),
         tuple(found.variables),
         tuple(index for index, name in enumerate(names) if not name),
         tuple(_faults(names, found, assignment, limits)),
         tuple(_doubts(names, found, assignment)),
         _is_plain(names, found, typed=typed),
-        _renamed(names, found.fields),
+        _renamed(names, found),
         dialect,
         _lists(found),
         assignment.mapped,
@@ -151,7 +156,7 @@ def _filled(reading: Reading) -> set[str]:
 
 
 def _is_plain(names: Sequence[str], found: _Sorted, *, typed: bool) -> bool:
-    odd = typed or found.tags or found.lists or "" in names
+    odd = typed or found.tags or found.labels or found.lists or "" in names
     return not odd and _ENTANGLED.isdisjoint(field.name for field, _ in found.fields)
 
 
@@ -170,6 +175,8 @@ def _faults(
         column_fault.faults(names, limits)
         or column_fault.shared(names, found.variables)
         or column_fault.shared(names, found.tags)
+        or column_fault.shared(names, found.labels)
+        or tuple(column_fault.labels(found.labels, names))
     )
 
 
@@ -187,9 +194,11 @@ def _doubts(
     yield from column_fault.doubts(own, taken)
 
 
-def _renamed(names: Sequence[str], fields: Places) -> dict[str, str]:
+def _renamed(names: Sequence[str], found: _Sorted) -> dict[str, str]:
     renamed: dict[str, str] = {}
-    for field, index in fields:
+    if found.labels:
+        renamed["labels"] = names[found.labels[0][1]]
+    for field, index in found.fields:
         if field.name == "pixel_width":
             renamed |= dict.fromkeys(_SHAPE, names[index])
         elif field.aliases and field.aliases[0] != names[index]:

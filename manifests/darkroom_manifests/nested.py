@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import PurePath
 from typing import Final, TypeVar
 from uuid import UUID
 
+from darkroom_manifests.asked import LABEL_HINT, LABEL_WORD
 from darkroom_manifests.problem import Code, Fault, quote
 from darkroom_manifests.row import Json, Reference, Variable
 from darkroom_manifests.value import LARGEST, not_finite, unsafe, wrong_type
@@ -93,6 +95,14 @@ def tag(given: object) -> str | Fault:
     if type(given) is int and abs(given) < LARGEST:
         return str(given)
     return wrong_type("text", given)
+
+
+def label(given: object) -> str | Fault:
+    """Read the value of a label for the bill."""
+    said = tag(given)
+    if isinstance(said, Fault) or re.fullmatch(LABEL_WORD, said):
+        return said
+    return Fault(Code.LABEL, f"{quote(said)} is no label for the bill.", LABEL_HINT)
 
 
 def variables(given: object) -> dict[str, Variable] | Fault:

@@ -49,6 +49,7 @@ class Code(StrEnum):
     ROW_COLUMNS = "row-columns"
     ROW_REPEATED = "row-repeated"
     EDIT_OF = "edit-of"
+    LABEL = "label"
     CSV_QUOTE = "csv-quote"
     CSV_UNBALANCED_QUOTE = "csv-unbalanced-quote"
     JSON_SYNTAX = "json-syntax"

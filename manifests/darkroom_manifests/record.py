@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from darkroom_manifests import filename, matrix, nested, row_fault
 from darkroom_manifests.column_fault import no_prompt
@@ -86,7 +86,8 @@ class Records:
         faults: Faults = []
         found = self._fields(layout, values, faults)
         _add(layout, found, "variables", self._variables(layout, values, faults), faults)
-        _add(layout, found, "tags", _tags(layout, values, faults), faults)
+        _add(layout, found, "tags", _named(layout, layout.tags, values, nested.tag, faults), faults)
+        found["labels"] = _named(layout, layout.labels, values, nested.label, faults)
         doubt = self._shapes.settle(layout, found, faults)
         doubts = [doubt.at(self.file, line, layout.column("pixel_width"))] if doubt else []
         settle_deadline(layout, found, faults)
@@ -214,13 +215,19 @@ def _demand_prompt(layout: Layout, values: Sequence[object], faults: Faults) -> 
         faults.append(("prompt", no_prompt(layout.names), None))
 
 
-def _tags(layout: Layout, values: Sequence[object], faults: Faults) -> dict[str, str]:
+def _named(
+    layout: Layout,
+    places: Sequence[tuple[str, int]],
+    values: Sequence[object],
+    read: Callable[[object], str | Fault],
+    faults: Faults,
+) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, index in layout.tags:
+    for name, index in places:
         given = values[index]
         if given is None or given == "":
             continue
-        got = nested.tag(given)
+        got = read(given)
         if isinstance(got, Fault):
             faults.append((layout.names[index], got, given))
         else:

@@ -30,6 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `deliver_by` is RFC 3339 as written. `output` is a relative path without `..`, whose
     `{fields}` are `OUTPUT_FIELDS` or variables of this row. `variables` holds every column that
     has no meaning here, as written; nested JSON is kept as JSON text. `meta` is never sent.
+    `labels` tell the bill's lines apart, where a bill has such.
     `system_instruction` and what follows it up to `grounding` are spelled as Google does, but for
     `grounding`: "web", "image", "web+image" or "off". `background` is "white" or nothing.
     `part` counts the rows, from 1, where one line stands for many; 0 where it does not.
@@ -41,6 +42,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt: str | None = None
     template: str | None = None
     turns: tuple[str, ...] = ()
+    deliver_turns: bool | None = None
     edit_of: str | None = None
     negative_prompt: str | None = None
     model: str | None = None
@@ -64,6 +66,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deliver_by: str | None = None
     max_cost_nusd: int | None = None
     tags: dict[str, str] = {}
+    labels: dict[str, str] = {}
     variables: dict[str, Variable] = {}
     meta: Json = None
     columns: dict[str, str] = {}

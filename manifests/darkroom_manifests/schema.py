@@ -55,6 +55,7 @@ def _shapes() -> dict[str, Schema]:
         "prompt": prompt,
         "template": {"type": "string", "pattern": f"^{TEMPLATE_NAME}$"},
         "turns": {"type": "array", "items": prompt, "minItems": 1, "maxItems": TURNS_MAX},
+        "deliver_turns": {"type": "boolean"},
         "edit_of": {"type": ["string", "integer"], "minLength": 1, "maxLength": filename.ID_CHARS},
         "negative_prompt": prompt,
         "model": {"type": "string", "minLength": 1},

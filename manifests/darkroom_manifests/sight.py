@@ -96,7 +96,8 @@ def _columns(layout: Layout) -> Iterator[Column]:
     fields: dict[int, str] = {}
     for name, index, _ in layout.fields:
         fields.setdefault(index, _FIRST_NAMES.get(name, name))
-    tags = {index for _, index in layout.tags}
+    kinds = {index: "tag" for _, index in layout.tags}
+    kinds |= {index: "label" for _, index in layout.labels}
     lists = set(layout.lists.places) if layout.lists else set()
     for index, name in enumerate(layout.names):
         if index in lists:
@@ -104,7 +105,7 @@ def _columns(layout: Layout) -> Iterator[Column]:
         elif index in fields:
             yield Column(name, fields[index], _by(layout, index))
         elif name:
-            yield Column(name, None, "tag" if index in tags else "variable")
+            yield Column(name, None, kinds.get(index, "variable"))
 
 
 def _by(layout: Layout, index: int) -> str:

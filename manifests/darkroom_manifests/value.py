@@ -97,6 +97,29 @@ def plain(longest: int) -> FromText:
     return check
 
 
+def flag() -> Readers:
+    """Read yes or no, as people and spreadsheets write it."""
+
+    def from_text(text: str) -> object:
+        said = _FLAGS.get(text.lower())
+        if said is None:
+            return Fault(Code.CHOICE_UNKNOWN, f"{quote(text)} is not true or false.")
+        return said
+
+    def from_json(given: object) -> object:
+        if isinstance(given, str):
+            return from_text(given)
+        return given if isinstance(given, bool) else wrong_type("true or false", given)
+
+    return from_text, from_json
+
+
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "yes", "1"), True),
+    **dict.fromkeys(("false", "no", "0"), False),
+}
+
+
 def whole(low: int, high: int) -> Readers:
     """Read a whole number: ASCII digits in text, a JSON number without a point."""
 

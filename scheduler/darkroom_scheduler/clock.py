@@ -7,6 +7,7 @@ clocks may tick at once; every tick is harmless.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from darkroom import db
 from darkroom.fallback import Fallback
 from darkroom.heartbeat import Heartbeat
-from darkroom.jobs import batches, edits, leases, load
+from darkroom.jobs import batches, edits, leases, load, signatures
 from darkroom.jobs.claim import tiers_with_work
 from darkroom.queue import ring
 from darkroom.settings import Rules
@@ -28,6 +29,7 @@ _log = structlog.get_logger(__name__)
 
 _TICK_SECONDS: Final = 1.0
 _TICKS_A_SWEEP: Final = 15
+_TICKS_AN_AIRING: Final = 3_600
 
 
 class Clock:
@@ -53,13 +55,15 @@ class Clock:
         self._stopped.set()
 
     def run(self) -> None:
-        """Tick every second, sweep every quarter of a minute."""
-        ticks = 0
+        """Tick every second, sweep every quarter of a minute, and air every hour."""
+        ticks, aired = 0, None
         while not self._stopped.is_set():
             try:
                 self.ring()
                 if ticks % _TICKS_A_SWEEP == 0:
                     self.sweep()
+                if ticks % _TICKS_AN_AIRING == 0 or aired is not None:
+                    aired = self.air(-1 if aired is None else aired)
                 self._heart.beat()
             except (DBAPIError, OperationalError, RedisError) as error:
                 _log.warning("a tick failed", error=error)
@@ -83,6 +87,11 @@ class Clock:
         if self._fallback is not None:
             self._fall_back(self._fallback)
         return lost
+
+    def air(self, after: int) -> int | None:
+        """Remove some of what nothing needs any more; where to go on with the next tick."""
+        forget = partial(signatures.forget, days=self._rules.signature_days, after=after)
+        return db.transact(self._database, forget)
 
     def _fall_back(self, fallback: Fallback) -> None:
         for moved in db.transact(self._database, fallback.look):

@@ -203,6 +203,8 @@ class Darkroom:
         mapping: Mapping[str, str] | None = None,
         template: str | TemplateText | None = None,
         ask: Mapping[str, object] | None = None,
+        deliver_turns: bool | None = None,
+        labels: Mapping[str, str] | None = None,
         catalog: str | None = None,
         share: bool = True,
         tell: Callable[[int], None] = lambda _: None,
@@ -214,8 +216,8 @@ class Darkroom:
         PlanOutdated. The same `idempotency_key` gives the same job. Without `deliver_by` that of
         the plan's choices counts, or else the earliest of the rows; tiers are chosen as they were
         in the plan. With `hold` nothing is sent or reserved until `Job.approve`, so no consent is
-        needed yet. `mapping`, `template` and `ask` are those of `Choices`, `catalog` and `share`
-        those of `plan`; a plan has its own.
+        needed yet. `mapping`, `template`, `ask`, `deliver_turns` and `labels` are those of
+        `Choices`, `catalog` and `share` those of `plan`; a plan has its own.
         """
         if idempotency_key is not None and (earlier := self._by_key(idempotency_key)):
             return self.job(earlier)
@@ -224,6 +226,8 @@ class Darkroom:
             mapping=dict(mapping or {}),
             template=template,
             ask=dict(ask or {}),
+            deliver_turns=deliver_turns,
+            labels=dict(labels or {}),
         )
         if isinstance(manifest, Plan):
             plan = manifest

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from darkroom.draft import Choices
+from darkroom.labelling import Labelling
 from darkroom.lineage import Origin, turns
 from darkroom.references import Finder
 from darkroom.registry import Family, Model
@@ -17,11 +16,8 @@ from darkroom.request import Request
 from darkroom.settings import Settings
 from darkroom.template import Templates
 from darkroom.wish_list import Wished, WishList
-from darkroom_manifests.asked import LABEL_WORD
-from darkroom_manifests.problem import Code, FieldFault, quote
+from darkroom_manifests.problem import Fault, FieldFault
 from darkroom_manifests.row import Row
-
-_LABEL: Final = re.compile(LABEL_WORD)
 
 
 class Composed(msgspec.Struct, frozen=True):
@@ -40,10 +36,15 @@ class Composer:
         self._templates = Templates(settings, choices.template)
         self._finder = Finder(settings)
         self._wishes = WishList(settings, choices.ask)
+        self._labelling = Labelling(settings, choices.labels)
 
     def gather(self, rows: Iterable[Row]) -> None:
         """Fetch what rows that are to be composed go by, many at a time."""
         self._finder.gather(rows)
+
+    def doubts(self, request: Request) -> Iterator[Fault]:
+        """Warn of labels that Google may not tell apart, each key once."""
+        return self._labelling.doubts(dict(request.labels))
 
     def notes(self, request: Request) -> Iterator[str]:
         """How its images were made to fit, each told once."""
@@ -58,26 +59,17 @@ class Composer:
         wished = self._wishes.of(row, Family.GEMINI if model is None else model.family)
         if isinstance(wished, tuple):
             return [wished]
-        labels = self._labels(row)
+        labels = self._labelling.of(row)
         if isinstance(labels, list):
             return labels
         asked = self._request(row, model, manifest, origin.prints, wished)
         if isinstance(asked, list):
             return asked
-        asked = msgspec.structs.replace(asked, labels=labels) if labels else asked
-        return Composed(turns(row, asked, name), wished.told)
-
-    def _labels(self, row: Row) -> tuple[tuple[str, str], ...] | list[FieldFault]:
-        """Choose the tags that are labels of the bill, too."""
-        names = self._settings.vertex.label_tags
-        given = tuple((name, row.tags[name]) for name in names if name in row.tags)
-        hint = "Write lower case, digits, - and _; or take it out of vertex.label_tags."
-        bad: list[FieldFault] = [
-            (f"tag.{name}", Code.FIELD_TYPE, f"{quote(value)} is no label for the bill.", hint)
-            for name, value in given
-            if not _LABEL.fullmatch(value)
-        ]
-        return bad or given
+        told = self._labelling.told(row)
+        if labels:
+            given = tuple(labels.items())
+            asked = msgspec.structs.replace(asked, labels=given, must_label=bool(told))
+        return Composed(turns(row, asked, name), (*wished.told, *told))
 
     def _prompt(self, row: Row) -> str | FieldFault:
         if row.turns:

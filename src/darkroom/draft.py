@@ -10,6 +10,7 @@ import msgspec
 
 from darkroom.jobs.links import NewLink
 from darkroom.jobs.load import NewRender
+from darkroom.lineage import DELIVERED
 from darkroom.registry import Estimate, Load
 from darkroom.request import Request
 from darkroom.router import Bid, Kind
@@ -26,7 +27,9 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
 
     `mapping` says which columns give which fields, whatever their names: `{"prompt": "Title"}`.
     `template` is the name of one in the settings, or a text, for rows that name none. `ask` is what
-    `[gemini]` may say, and counts before it: `{"safety": "block_none"}`.
+    `[gemini]` may say, and counts before it: `{"safety": "block_none"}`. `deliver_turns` says
+    whether images of earlier turns are delivered; None: as the settings say. `labels` are those of
+    the bill, of all requests.
     """
 
     tier: TierChoice | None = None
@@ -38,13 +41,16 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     mapping: dict[str, str] = {}
     template: str | TemplateText | None = None
     ask: dict[str, Any] = {}
+    deliver_turns: bool | None = None
+    labels: dict[str, Any] = {}
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
     """A row that can be rendered by any of `bids`, the cheapest first; one of them is to be chosen.
 
     `prints` has the fingerprints of the variants 1 … n, `edits` those of the pictures that they
-    change, if they change any. `turn` is the number of one of a row's turns, 0 of its last or only.
+    change, if they change any. `turn` is the number of one of a row's turns, 0 of its last or only;
+    with `is_delivered` its image is wanted for itself, too.
     """
 
     row: Row
@@ -59,6 +65,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     deliver_by: datetime | None
     output_path: str | None
     turn: int = 0
+    is_delivered: bool = True
     edits: tuple[str, ...] = ()
     doubts: tuple[Problem, ...] = ()
 
@@ -70,7 +77,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
         """Make some of its renders, where that bid was made."""
         row, estimate = self.row, self.estimate(bid)
         text = _ENCODER.encode(self.request).decode()
-        labels = _labels(row)
+        labels = self._labels()
         return [
             NewRender(
                 row_no=self.row_no,
@@ -101,13 +108,14 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
             line=self.row.line,
             row_id=self.row_id,
             turn=self.turn,
-            labels=_labels(self.row),
+            labels=self._labels(),
             fingerprint=self.prints[variant - 1],
             render_id=render_id,
         )
 
-
-def _labels(row: Row) -> str | None:
-    kept = {"tags": row.tags, "variables": row.variables, "meta": row.meta}
-    given = {name: value for name, value in kept.items() if value}
-    return _ENCODER.encode(given).decode() if given else None
+    def _labels(self) -> str | None:
+        row = self.row
+        kept: dict[str, Any] = {"tags": row.tags, "variables": row.variables, "meta": row.meta}
+        kept[DELIVERED] = self.turn > 0 and self.is_delivered
+        given = {name: value for name, value in kept.items() if value}
+        return _ENCODER.encode(given).decode() if given else None

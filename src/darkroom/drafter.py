@@ -19,7 +19,7 @@ from darkroom.request import Request, fingerprints
 from darkroom.router import Bid, Kind, Market
 from darkroom.row_names import RowNames
 from darkroom.settings import Settings
-from darkroom.weight import HEAVY_HINT, too_heavy
+from darkroom.weight import heavy_hint, is_pointing, too_heavy
 from darkroom_manifests.filename import turn_id, unknown_field
 from darkroom_manifests.problem import Code, Fault, FieldFault, Problem, Severity
 from darkroom_manifests.row import Row
@@ -102,11 +102,21 @@ class Drafter:
         if found.bids and not bids:
             faults.append(_TOO_DEAR)
         if request.references and bids:
-            closed = {bid.tier: said for bid in bids if (said := _closed(request, bid.tier))}
+            tiers = [bid.tier for bid in bids]
+            closed = {tier: said for tier in tiers if (said := self._closed(request, tier))}
             if len(closed) == len(bids):
                 faults.append(closed[bids[0].tier])
             bids = tuple(bid for bid in bids if bid.tier not in closed)
         return faults or _Offer(kind, request, bids)
+
+    def _closed(self, request: Request, tier: Tier) -> FieldFault | None:
+        """Say why a tier does not take the images of a request."""
+        pointing = is_pointing(tier, self._settings)
+        if (said := too_heavy(request, tier, pointing=pointing)) is not None:
+            return "references", Code.MODEL_CANNOT, said, heavy_hint(tier, self._settings)
+        if (said := heic.unreadable(request, tier)) is not None:
+            return "references", Code.MODEL_CANNOT, said, heic.REMEDY
+        return None
 
     def _usual(self, model: Model | Retired | Unknown) -> TierChoice:
         """The tier of rows that name none: no usual one is good for a model of another wire."""
@@ -154,25 +164,41 @@ class Drafter:
             deliver_by=self._deliver_by(row),
             output_path=self._path(row, turn),
             turn=turn,
+            is_delivered=self._delivers(row),
             edits=edits,
             doubts=doubts,
         )
 
     def _path(self, row: Row, turn: int) -> str | None:
-        return turn_path(row.output or self._settings.output.path, turn) if turn else row.output
+        if not turn:
+            return row.output
+        template = row.output or self._settings.output.path
+        return turn_path(template, turn, is_delivered=self._delivers(row))
+
+    def _delivers(self, row: Row) -> bool:
+        """Whether the images of its earlier turns are delivered: the nearest word counts."""
+        said = (row.deliver_turns, self._choices.deliver_turns)
+        usual = self._settings.output.deliver_turns
+        return next((each for each in said if each is not None), usual)
 
     def _doubts(
         self, row: Row, where: str, request: Request, doubt: Fault | None
     ) -> tuple[Problem, ...]:
-        """Warn of images that were made to fit, at the first row that has them, and of twins."""
-        if not request.references and doubt is None:
+        """Warn of images that were made to fit, at the first row that has them, and of twins.
+
+        Labels that have too many values are told at the row that has one more.
+        """
+        if not request.references and not request.labels and doubt is None:
             return ()
+        column = row.columns.get("labels", "labels")
+        labels = [fault.at(where, row.line, column) for fault in self._composer.doubts(request)]
         column = row.columns.get("references", "references")
         found = [
             Fault(Code.REFERENCE_FITTED, note, None, Severity.WARNING).at(where, row.line, column)
             for note in self._composer.notes(request)
         ]
-        return tuple(found if doubt is None else [*found, doubt.at(where, row.line)])
+        twin = [] if doubt is None else [doubt.at(where, row.line)]
+        return (*labels, *found, *twin)
 
     def _deliver_by(self, row: Row) -> datetime | None:
         return self._choices.deliver_by if row.deliver_by is None else _moment(row.deliver_by)
@@ -191,15 +217,6 @@ _TOO_DEAR: Final[FieldFault] = (
     "One image may cost more than the row's max_cost.",
     "Raise it, or choose a smaller size or model.",
 )
-
-
-def _closed(request: Request, tier: Tier) -> FieldFault | None:
-    """Say why a tier does not take the images of a request."""
-    if (said := too_heavy(request, tier)) is not None:
-        return "references", Code.MODEL_CANNOT, said, HEAVY_HINT
-    if (said := heic.unreadable(request, tier)) is not None:
-        return "references", Code.MODEL_CANNOT, said, heic.REMEDY
-    return None
 
 
 def _prints(offer: _Offer, n: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from darkroom import db
 from darkroom.jobs import reroute, rests
@@ -38,7 +38,7 @@ class Fallback:
         self._registry = registry
 
     def look(self, connection: Connection) -> list[Moved]:
-        """Move what is pending on tiers, or models on them, that rest for long."""
+        """Move what is pending on tiers, or models and sizes on them, that rest for long."""
         if not self._routing.fallback:
             return []
         now = db.now(connection)
@@ -55,28 +55,26 @@ class Fallback:
         self, connection: Connection, rest: Rest, resting: Sequence[Rest]
     ) -> Iterator[Moved]:
         tier = Tier(rest.tier)
-        model = None if rest.model == rests.WHOLE_TIER else rest.model
-        for job_id in _jobs(connection, tier, model):
-            for instead in self._others(tier, model, resting):
+        for job_id in _jobs(connection, rest):
+            for instead in self._others(tier, resting):
                 renders = reroute.move(
                     connection,
                     job_id,
                     tier,
                     instead,
                     self._registry,
-                    self._settings.vertex.location,
-                    model=model,
+                    self._settings,
+                    which=and_(rests.concerns(rest.model), _answered(instead, resting)),
                     most_times=self._routing.fallback_most_times,
-                    mode=self._settings.proxy.mode,
                 )
                 if renders:
                     yield Moved(job_id, tier, instead, renders, rest.reason)
 
-    def _others(self, tier: Tier, model: str | None, resting: Sequence[Rest]) -> list[Tier]:
+    def _others(self, tier: Tier, resting: Sequence[Rest]) -> list[Tier]:
         """Those further down the chain: nothing ever comes back up, so nothing goes in circles."""
         chain = self._routing.fallback
         later = chain[chain.index(tier) + 1 :] if tier in chain else chain
-        out = {rest.tier for rest in resting if rest.model in {rests.WHOLE_TIER, model}}
+        out = {rest.tier for rest in resting if rest.model == rests.WHOLE_TIER}
         return [
             each
             for each in later
@@ -86,17 +84,21 @@ class Fallback:
         ]
 
 
-def _jobs(connection: Connection, tier: Tier, model: str | None) -> Sequence[str]:
-    """The jobs that go on and have renders pending there."""
+def _answered(instead: Tier, resting: Sequence[Rest]) -> ColumnElement[bool]:
+    """The condition that neither the model nor the size of a render rests there, too."""
+    return rests.awake([rest.model for rest in resting if rest.tier == instead])
+
+
+def _jobs(connection: Connection, rest: Rest) -> Sequence[str]:
+    """The jobs that go on and have renders pending that a rest concerns."""
     query = (
         select(Job.id)
         .join(Render, Render.job_id == Job.id)
         .where(Job.pending > 0, Job.paused.is_(False), Job.cancelled_at.is_(None))
         .where(Job.loaded_at.is_not(None))
-        .where(Render.tier == tier, Render.state == RenderState.PENDING)
+        .where(Render.tier == rest.tier, Render.state == RenderState.PENDING)
+        .where(rests.concerns(rest.model))
         .distinct()
         .order_by(Job.id)
     )
-    if model is not None:
-        query = query.where(Render.model == model)
     return connection.scalars(query).all()

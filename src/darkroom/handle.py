@@ -91,9 +91,14 @@ class Job:
         with db.reading(self._room.database) as connection:
             return costs(connection, self.id)
 
-    def results(self, states: Sequence[RenderState] = ()) -> Iterator[Result]:
-        """Its renders in the order of the rows; a failed one is a value, never an exception."""
-        return results(self._room.database, self.id, states)
+    def results(
+        self, states: Sequence[RenderState] = (), *, turns: bool = False
+    ) -> Iterator[Result]:
+        """Its renders in the order of the rows; a failed one is a value, never an exception.
+
+        Earlier turns that are not delivered come with `turns` alone, or where one went wrong.
+        """
+        return results(self._room.database, self.id, states, turns=turns)
 
     def stream(
         self,

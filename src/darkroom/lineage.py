@@ -10,6 +10,12 @@ from darkroom.request import Request, fingerprints
 from darkroom_manifests.problem import Code, Fault, quote
 from darkroom_manifests.row import Row
 
+KEPT_TURNS: Final = ".turns"
+"""The folder of images that nobody asked for but the next turn. No row's path begins with a dot."""
+
+DELIVERED: Final = "deliver_turn"
+"""Among what is kept of a row with the render of an earlier turn: it is wanted for itself, too."""
+
 _KEPT: Final = 20_000  # rows, so that a manifest of a million is planned in flat memory
 _ORDER: Final = f"The row that is changed stands above, by {_KEPT:,} rows at most: no circles."
 
@@ -99,12 +105,10 @@ def turns(row: Row, first: Request, model: str) -> tuple[Request, ...]:
     return tuple(made)
 
 
-def turn_path(template: str, turn: int) -> str:
-    """Where such an image goes: into a folder `turns` beside the row's own."""
-    if not turn:
-        return template
+def turn_path(template: str, turn: int, *, is_delivered: bool) -> str:
+    """Where an earlier turn's image goes: into a folder beside the row's own, hidden or not."""
     folder, slash, name = template.rpartition("/")
     if "{id}" not in name:
         stem, dot, extension = name.rpartition(".")
         name = f"{stem}~{turn}{dot}{extension}" if dot else f"{name}~{turn}"
-    return f"{folder}{slash}turns/{name}"
+    return f"{folder}{slash}{'turns' if is_delivered else KEPT_TURNS}/{name}"

@@ -41,6 +41,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mapping: dict[str, str] = {}
     template: str | TemplateText | None = None
     ask: dict[str, Any] = {}
+    deliver_turns: bool | None = None
+    labels: dict[str, Any] = {}
 
 
 class PlanFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="darkroom-plan"):

@@ -79,7 +79,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     """One image: the final prompt and its parameters. None: the model's own default.
 
     `background` is never sent: it says what the delivered image is to stand on. `labels` tell the
-    bill's lines apart, where a bill has such.
+    bill's lines apart, where a bill has such; with `must_label` it must be one that has.
 
     `edits` is the fingerprint of the picture that it changes; of a row whose variants change one
     each, that of the first. `turn` is its number in a row of several, 0 in a row of one; with
@@ -103,6 +103,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     shown: int = 0
     is_continued: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    must_label: bool = False
     canvas: Reference | None = None
     history: tuple[Exchange, ...] = ()
 
@@ -153,7 +154,9 @@ def fingerprints(model: str, request: Request, n: int) -> list[str]:
         for one in request.references
     )
     asked = _ENCODER.encode(
-        msgspec.structs.replace(request, references=here, is_continued=False, labels=())
+        msgspec.structs.replace(
+            request, references=here, is_continued=False, labels=(), must_label=False
+        )
     )
     names = []
     for variant in range(1, n + 1):

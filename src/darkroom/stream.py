@@ -56,7 +56,7 @@ class Stream:
         if self._is_between and not self._has_moved():
             return self._rest([]) if self._is_over else News([], is_all=True, is_over=False)
         page = finished(self._database, self._job_id, self._place, self._states)
-        fresh = [one for one in page.results if self._is_new(one)]
+        fresh = [one for one in page.results if one.is_told and self._is_new(one)]
         if page.results:
             self._place = (_moment(page.results[-1]), page.results[-1].render_id)
         self._is_between = page.is_last
@@ -68,7 +68,7 @@ class Stream:
         """Add the pictures that other rows' renders made, when the job's own are there."""
         page = list(islice(self._linked, _PAGE))
         is_over = len(page) < _PAGE
-        made = [one for one in page if one.finished_at is not None]
+        made = [one for one in page if one.is_told and one.finished_at is not None]
         return News([*fresh, *made], is_all=is_over, is_over=is_over)
 
     def _has_moved(self) -> bool:

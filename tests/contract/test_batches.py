@@ -28,7 +28,7 @@ from darkroom.models import (
     RenderState,
 )
 from darkroom.registry import Registry
-from darkroom.settings import Budget
+from darkroom.settings import Budget, Settings
 from darkroom_manifests.tier import Tier
 
 TIER = Tier.VERTEX_BATCH
@@ -355,7 +355,7 @@ def test_what_moves_to_another_tier_costs_what_it_costs_there(books: Books) -> N
         connection.execute(update(Render).values(model="gemini-nano-banana-2.1"))
     _, claims = opened(books, job_id, 1, model="gemini-nano-banana-2.1")
 
-    moved = do(books, reroute.move, job_id, TIER, Tier.VERTEX, Registry.load(), "global")
+    moved = do(books, reroute.move, job_id, TIER, Tier.VERTEX, Registry.load(), Settings())
 
     with db.reading(books.database) as connection:
         rows = connection.execute(
@@ -371,7 +371,7 @@ def test_what_moves_to_another_tier_costs_what_it_costs_there(books: Books) -> N
 def test_what_the_other_tier_cannot_draw_stays(books: Books) -> None:
     job_id = books.submit(2, tier=TIER)  # of a model that nobody knows
 
-    assert do(books, reroute.move, job_id, TIER, Tier.VERTEX, Registry.load(), "global") == 0
+    assert do(books, reroute.move, job_id, TIER, Tier.VERTEX, Registry.load(), Settings()) == 0
 
 
 PLANTED = [

@@ -326,13 +326,86 @@ def test_turns_that_rows_share_are_made_once(room: Darkroom, books: Books) -> No
     assert (job.state.rows, job.state.total, job.state.shared) == (3, 3, 2)
     assert ended(books) == ["a mug"]
     assert sorted(ended(books)) == ["in blue", "in red"]
-    assert [(one.id, one.turn) for one in job.results()] == [
+    assert [one.id for one in job.results()] == ["red", "blue", "plain"]
+    assert [(one.id, one.turn) for one in job.results(turns=True)] == [
         ("red~1", 1),
         ("red", 0),
         ("blue~1", 1),
         ("blue", 0),
         ("plain", 0),
     ]
+
+
+TWO = {"id": "x", "turns": ["one", "two"]}
+
+
+@pytest.mark.parametrize(
+    ("row", "job", "usual", "told"),
+    [
+        (None, None, False, ["x"]),
+        (True, None, False, ["x~1", "x"]),
+        ("yes", False, False, ["x~1", "x"]),
+        (False, True, True, ["x"]),
+        (None, True, False, ["x~1", "x"]),
+        (None, False, True, ["x"]),
+        (None, None, True, ["x~1", "x"]),
+    ],
+)
+def test_whether_earlier_turns_are_delivered_is_said_by_the_row_the_job_or_the_settings(
+    database_url: str, tmp_path: Path, row: object, job: object, usual: object, told: list[str]
+) -> None:
+    given = {
+        "home": tmp_path,
+        "database_url": database_url,
+        "output": {"deliver_turns": usual},
+        "budget": {"per_day": "none"},
+    }
+    said = {} if row is None else {"deliver_turns": row}
+    with Darkroom(Settings.model_validate(given)) as room:
+        made = room.submit([TWO | said], deliver_turns=job if isinstance(job, bool) else None)
+
+        assert [one.id for one in made.results()] == told
+        assert [one.id for one in made.results(turns=True)] == ["x~1", "x"]
+        with db.reading(room.database) as connection:
+            paths = connection.scalars(select(Render.output_path).order_by(Render.id)).all()
+    folder = "turns" if len(told) > 1 else ".turns"
+    assert paths == [f"{{job}}/{folder}/{{id}}_{{variant}}.{{ext}}", None]
+
+
+def test_a_later_job_that_wants_earlier_turns_sees_those_that_another_kept(
+    room: Darkroom, books: Books
+) -> None:
+    room.submit([TWO])
+    ended(books)
+    ended(books)
+
+    again = room.submit([TWO | {"id": "y", "deliver_turns": True}])
+
+    assert (again.state.total, again.state.unchanged) == (0, 2)
+    assert [(one.id, one.ok) for one in again.results()] == [("y~1", True), ("y", True)]
+
+
+@pytest.mark.parametrize("state", [AttemptState.REFUSED, AttemptState.LOST])
+def test_an_earlier_turn_that_went_wrong_is_told_whoever_wants_it(
+    room: Darkroom, books: Books, state: AttemptState
+) -> None:
+    job = room.submit([TWO])
+
+    ended(books, state)
+
+    wrong = next(one for one in job.results() if one.turn)
+    assert wrong.id == "x~1"
+    assert wrong.state is RenderState.REFUSED or wrong.at_risk_nusd > 0
+
+
+def test_a_stream_leaves_out_earlier_turns_that_nobody_asked_for(
+    room: Darkroom, books: Books
+) -> None:
+    job = room.submit([TWO])
+    ended(books)
+    ended(books)
+
+    assert [one.id for one in job.stream(timeout=5)] == ["x"]
 
 
 def test_a_plan_counts_the_time_of_what_must_be_there_before(room: Darkroom) -> None:

@@ -44,7 +44,9 @@ def image(path: Path, size: int, colour: str) -> Reference:
     return Reference(uri=str(path), mime="image/png", sha256=digest, size=size)
 
 
-def sent(url: str, staging: str | None, request: Request, times: int) -> list[Outcome]:
+def sent(
+    url: str, staging: str | None, request: Request, times: int, tier: Tier = Tier.VERTEX
+) -> list[Outcome]:
     """Let two workers send the same request as often, all at once."""
     vertex = {"project": "p", "access_token": "t", "base_url": url}
     told = {"vertex": vertex} | ({} if staging is None else {"staging_url": staging})
@@ -54,7 +56,7 @@ def sent(url: str, staging: str | None, request: Request, times: int) -> list[Ou
         return backend.read(await backend.send(request, MODEL, 20))
 
     async def go() -> list[Outcome]:
-        workers = [open_vertex(settings, Tier.VERTEX) for _ in range(2)]
+        workers = [open_vertex(settings, tier) for _ in range(2)]
         try:
             return await asyncio.gather(*(one(each) for each in workers for _ in range(times)))
         finally:
@@ -93,6 +95,36 @@ def test_without_a_bucket_that_answers_images_go_along(
 
     assert {each.ended for each in outcomes} == {AttemptState.DELIVERED}
     assert shown(google.url) == [[large.sha256]] * 4
+
+
+def test_an_image_that_no_request_could_hold_goes_through_the_bucket(
+    google: Ready, tmp_path: Path
+) -> None:
+    huge = image(tmp_path / "a.png", 29_000_000, "red")
+    request = Request(prompt="in blue", edits="f" * 32, shown=1, canvas=huge, references=(huge,))
+
+    outcomes = sent(google.url, "gs://stage/desk", request, 1)
+
+    assert {each.ended for each in outcomes} == {AttemptState.DELIVERED}
+    assert shown(google.url) == [[huge.sha256, huge.sha256]] * 2
+
+
+@pytest.mark.parametrize(
+    ("tier", "count", "size"), [(Tier.VERTEX, 1, 9_000_000), (Tier.VERTEX_FLEX, 3, 6_000_000)]
+)
+@pytest.mark.parametrize("staging", ["gs://nobodys/desk", "gs://"])
+def test_nothing_is_sent_while_the_bucket_of_what_is_too_large_does_not_answer(
+    google: Ready, tmp_path: Path, staging: str, tier: Tier, count: int, size: int
+) -> None:
+    large = image(tmp_path / "a.png", size, "red")
+
+    outcomes = sent(
+        google.url, staging, Request(prompt="a lamp", references=(large,) * count), 1, tier
+    )
+
+    assert {each.ended for each in outcomes} == {AttemptState.TRANSIENT}
+    assert "could not be uploaded" in str(outcomes[0].message)
+    assert shown(google.url) == []
 
 
 def test_an_image_that_is_to_be_changed_goes_along_with_its_only_request(

@@ -36,7 +36,7 @@ def told(bill: list[dict[str, Any]]) -> Mapping[str, tuple[int, list[str], int]]
 
 
 def images(job: Job) -> dict[str, str]:
-    return {one.id: one.sha256 or "" for one in job.results()}
+    return {one.id: one.sha256 or "" for one in job.results(turns=True)}
 
 
 def test_each_turn_is_paid_once_and_shows_the_model_the_images_before(
@@ -56,8 +56,9 @@ def test_each_turn_is_paid_once_and_shows_the_model_the_images_before(
         sha256(TURNS[2]): (3, [made["mug~1"], made["mug~2"]], 2),
     }
     assert state.spent_nusd == sum(line["cost_nusd"] for line in bill_of(room))
-    places = sorted(one.uri.removeprefix(job.id) for one in job.results() if one.uri)
-    assert places == ["/mug_1.jpg", "/turns/mug~1_1.jpg", "/turns/mug~2_1.jpg"]
+    places = [one.uri.removeprefix(job.id) for one in job.results(turns=True) if one.uri]
+    assert places == ["/.turns/mug~1_1.jpg", "/.turns/mug~2_1.jpg", "/mug_1.jpg"]
+    assert [one.id for one in job.results()] == ["mug"]
     assert audit(room.database, room.settings.home, deep=True) == []
 
 
@@ -73,6 +74,22 @@ def test_a_turn_that_is_added_later_pays_for_itself_alone(open_room: Open, bill_
     assert (plan.rows, plan.renders, plan.unchanged) == (1, 1, 2)
     assert (state.done, len(bill_of(room))) == (1, 3)
     assert audit(room.database, room.settings.home) == []
+
+
+def test_earlier_turns_are_delivered_beside_the_rows_image_where_it_is_said(
+    open_room: Open,
+) -> None:
+    room = open_room(output={"path": "{job}/shop/{id}.{ext}"})
+    job = room.submit([{"id": "mug", "turns": TURNS[:2]}], deliver_turns=True)
+    job.wait(90)
+
+    other = room.submit([{"id": "cup", "turns": [TURNS[0], "now green"]}])
+    other.wait(90)
+
+    places = [one.uri.removeprefix(job.id) for one in job.results() if one.uri]
+    assert places == ["/shop/turns/mug~1.jpg", "/shop/mug.jpg"]
+    assert [one.id for one in other.results()] == ["cup"]
+    assert audit(room.database, room.settings.home, deep=True) == []
 
 
 def test_a_row_waits_for_the_image_that_it_changes(open_room: Open, bill_of: Bill) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from tests.mutants.mutant import Mutant
 
 _EDITS: Final = "tests/contract/test_edits.py"
+_SIGNED: Final = "tests/contract/test_signatures.py"
 _JOBS: Final = "src/darkroom/jobs"
 
 EDITS: Final = (
@@ -41,5 +42,21 @@ EDITS: Final = (
         old="    return own.model == parent.model and",
         new="    return",
         red=(f"{_EDITS}::test_signatures_are_for_the_model_that_gave_them",),
+    ),
+    Mutant(
+        name="signatures-that-a-turn-waits-for-are-removed",
+        plants="signatures of an old job are removed, though a turn of another job needs them",
+        file=f"{_JOBS}/signatures.py",
+        old="old.difference(connection.scalars(_awaited(connection, old)))",
+        new="old",
+        red=(f"{_SIGNED}::test_those_that_a_turn_of_a_later_job_waits_for_are_kept",),
+    ),
+    Mutant(
+        name="earlier-turns-hide-what-they-may-have-cost",
+        plants="an earlier turn whose answer was lost is in no report",
+        file="src/darkroom/report/results.py",
+        old=" or self.at_risk_nusd > 0",
+        new="",
+        red=(f"{_EDITS}::test_an_earlier_turn_that_went_wrong_is_told_whoever_wants_it",),
     ),
 )

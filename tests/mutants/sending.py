@@ -15,6 +15,14 @@ _KILLED: Final = (
     "tests/fault/test_killpoints.py"
     "::test_who_dies_there_loses_nothing_that_had_come_further_than_memory"
 )
+_A_SIZE: Final = (
+    "tests/contract/test_fallback.py"
+    "::test_of_a_model_of_which_a_size_rests_that_size_alone_goes_on_elsewhere"
+)
+_NO_BUCKET: Final = (
+    "tests/contract/test_staged_files.py"
+    "::test_nothing_is_sent_while_the_bucket_of_what_is_too_large_does_not_answer"
+)
 _ONE_POST: Final = (
     "tests/contract/test_backends.py::test_each_answer_has_its_class_and_costs_exactly_one_post"
 )
@@ -134,5 +142,21 @@ SENDING: Final = (
         .where(bulk.among(connection, Attempt.id, ids))
 """,
         red=(f"{_BOOKS}::test_a_late_writer_loses_by_its_fence[sqlite]",),
+    ),
+    Mutant(
+        name="a-size-that-rests-moves-its-model",
+        plants="where one size of a model rests, all of it goes on elsewhere",
+        file="src/darkroom/fallback.py",
+        old="and_(rests.concerns(rest.model), _answered(instead, resting))",
+        new="and_(_answered(instead, resting))",
+        red=(_A_SIZE,),
+    ),
+    Mutant(
+        name="a-request-too-large-for-its-bucket-is-sent",
+        plants="images go along that are too large together, when the bucket does not answer",
+        file="worker/darkroom_worker/backends/gemini_images.py",
+        old="(must_lie or len(data) > INLINE_BYTES)",
+        new="len(data) > INLINE_BYTES",
+        red=(_NO_BUCKET,),
     ),
 )

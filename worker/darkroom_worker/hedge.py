@@ -87,10 +87,9 @@ class Hedge:
 
     def _move(self, job_id: str, tier: Tier) -> int:
         instead = tier.on_demand
-        location = self._settings.vertex.location
 
         def move(connection: Connection) -> int:
-            return reroute.move(connection, job_id, tier, instead, self._registry, location)
+            return reroute.move(connection, job_id, tier, instead, self._registry, self._settings)
 
         moved = db.transact(self._database, move)
         _log.warning("renders go on demand", job=job_id, tier=tier, to=instead, renders=moved)

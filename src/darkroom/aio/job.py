@@ -51,9 +51,11 @@ class AsyncJob:
         """See `Job.cost`."""
         return await self._beside.call(lambda: self._job.cost)
 
-    def results(self, states: Sequence[RenderState] = ()) -> AsyncIterator[Result]:
+    def results(
+        self, states: Sequence[RenderState] = (), *, turns: bool = False
+    ) -> AsyncIterator[Result]:
         """See `Job.results`."""
-        return self._beside.each(lambda: self._job.results(states))
+        return self._beside.each(lambda: self._job.results(states, turns=turns))
 
     async def stream(
         self,

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-from darkroom.cli.asking import ASKING, asked_by
+from darkroom.cli.asking import ASKING, told_by
 from darkroom.cli.reading import READING, joined, template_of
 from darkroom.draft import Choices
 from darkroom.plan_file import PlanFile
@@ -252,7 +252,9 @@ def wish_of(given: dict[str, Any]) -> Wish:
     shape = _shape_of(given["size"], given["aspect_ratio"])
     told = given | shape | {"mapping": joined(given["mapping"])}
     told["template"] = template_of(given["template"])
-    told["ask"] = asked_by(given["ask"])
+    told["ask"] = told_by("--ask", given["ask"])
+    told["labels"] = told_by("--label", given["label"])
+    told["deliver_turns"] = given["deliver_turns"] or None
     choices = Choices(**{name: told[name] for name in Choices.__struct_fields__})
     rest = {name: given[name] for name in ("file", "out", "accept_valid", *_CONSENT)}
     return Wish(choices=choices, selection=_selection(given), **rest)

@@ -40,11 +40,14 @@ _HEADER: Final = ("ID", "NO", "STATUS", "SIZE", "COST", "TRIES", "IMAGE OR REASO
     multiple=True,
     help="Only renders in this state; may be given more than once.",
 )
+@click.option(
+    "--turns", is_flag=True, help="Also earlier turns of rows whose images are not delivered."
+)
 @click.option("--raw", is_flag=True, help="Leave CSV cells that look like formulas as they are.")
 @global_options
 @pass_invocation
 def command(
-    invocation: Invocation, /, name: str, kind: str, states: tuple[str, ...], raw: bool
+    invocation: Invocation, /, name: str, kind: str, states: tuple[str, ...], turns: bool, raw: bool
 ) -> None:
     """Write what became of each render of a job.
 
@@ -53,7 +56,7 @@ def command(
     """
     with opened(invocation) as room:
         job = room.job(name)
-        results = job.results([RenderState(state) for state in states])
+        results = job.results([RenderState(state) for state in states], turns=turns)
         match kind:
             case "csv":
                 _write_csv(room, job, results, raw=raw)

@@ -15,7 +15,7 @@ from darkroom.plan import Plan
 from darkroom_manifests.problem import escape
 from darkroom_manifests.sight import Column, Sight
 
-_REST = {"variable": "variables", "tag": "tags"}
+_REST = {"variable": "variables", "tag": "tags", "label": "labels of the bill"}
 
 
 def of_sight(sight: Sight | None) -> Document:

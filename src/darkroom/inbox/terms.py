@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from darkroom_manifests.tier import parse_choice
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of each file. `deliver_within` is seconds from its acceptance.
 
-    `mapping`, `template` and `ask` are those of `Choices`; only a side file says them.
+    What `mapping` and all after it say is as in `Choices`; only a side file says them.
     """
 
     tier: str | None = None
@@ -31,6 +31,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     mapping: dict[str, str] = {}
     template: str | None = None
     ask: dict[str, Any] = {}
+    deliver_turns: bool | None = None
+    labels: dict[str, Any] = {}
 
     def due(self, now: datetime) -> datetime | None:
         """The deadline of a file that is accepted now."""
@@ -54,6 +56,8 @@ class _Side(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mapping: dict[str, str] | None = None
     template: str | None = None
     ask: dict[str, Any] | None = None
+    deliver_turns: bool | None = None
+    labels: dict[str, Any] | None = None
 
 
 def with_side(terms: Terms, side: bytes | None) -> Terms | str:
@@ -74,10 +78,15 @@ def with_side(terms: Terms, side: bytes | None) -> Terms | str:
     return msgspec.structs.replace(terms, max_cost_nusd=min(caps, default=None), **given)
 
 
+_PLAIN: Final = (
+    *("model", "accept_valid", "catalog", "name", "priority", "mapping", "template", "ask"),
+    *("deliver_turns", "labels"),
+)
+
+
 def _read(side: _Side) -> dict[str, Any]:
     """Give what a side file says. Raises ValueError."""
-    plain = ("model", "accept_valid", "catalog", "name", "priority", "mapping", "template", "ask")
-    given = {name: said for name in plain if (said := getattr(side, name)) is not None}
+    given = {name: said for name in _PLAIN if (said := getattr(side, name)) is not None}
     if side.tier is not None:
         given["tier"] = str(parse_choice(side.tier))
     if side.max_cost is not None:

@@ -77,6 +77,8 @@ def _choices(terms: Terms, due: datetime | None) -> Choices:
         mapping=terms.mapping,
         template=terms.template,
         ask=terms.ask,
+        deliver_turns=terms.deliver_turns,
+        labels=terms.labels,
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from darkroom import bulk, db, ledger
 from darkroom.db import AnyRow
-from darkroom.jobs import counts, edited, edits, looks
+from darkroom.jobs import counts, edits, looks, signatures
 from darkroom.jobs.picture import Picture
 from darkroom.jobs.steps import Step, Tally, next_step
 from darkroom.models import Attempt, AttemptState, CostSource, Job, Remedy, Render, RenderState
@@ -97,7 +97,9 @@ def close(
     bulk.change(connection, Render, renders)
     _book(connection, open_rows, by_id)
     _count(connection, open_rows, steps, now)
-    edited.keep(connection, {row.render_id: _signed(by_id[row.attempt_id]) for row in open_rows})
+    signatures.keep(
+        connection, {row.render_id: _signed(by_id[row.attempt_id]) for row in open_rows}
+    )
     edits.follow(connection, {row.render_id: steps[row.attempt_id].state for row in open_rows})
     still_open = {row.attempt_id for row in found}
     late = tuple(c for c in by_id.values() if c.attempt_id not in still_open)

@@ -107,10 +107,3 @@ def _told(image: Reference, request: Request) -> Reference:
 def _understands(own: AnyRow | _Parent, parent: _Parent) -> bool:
     """Thought signatures are good for the model and the provider that gave them."""
     return own.model == parent.model and Tier(own.tier).provider is parent.tier.provider
-
-
-def keep(connection: Connection, signed: Mapping[int, str | None]) -> None:
-    """Keep what must be sent back with the images of renders that another turn goes on from."""
-    found = [{"render_id": key, "parts": parts} for key, parts in signed.items() if parts]
-    if found:
-        bulk.put(connection, Signature, found)

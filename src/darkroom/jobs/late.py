@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select, update
 
 from darkroom import db, ledger
 from darkroom.db import AnyRow
-from darkroom.jobs import counts, edited, edits
+from darkroom.jobs import counts, edits, signatures
 from darkroom.jobs.close import Closing
 from darkroom.jobs.places import ADOPTABLE
 from darkroom.models import Attempt, AttemptState, Render, RenderState
@@ -76,7 +76,7 @@ def settle_late(connection: Connection, closing: Closing, stored: Stored | None)
         shifts: counts.Shifts = Counter()
         counts.moved(shifts, RenderState(row.state), RenderState.DONE)
         counts.shift(connection, {row.job_id: shifts}, now)
-        edited.keep(connection, {row.render_id: closing.signed})
+        signatures.keep(connection, {row.render_id: closing.signed})
         edits.follow(connection, {row.render_id: RenderState.DONE})
     return Late.ADOPTED if adopted else Late.PAID_TWICE
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from darkroom import bulk, db
 from darkroom.db import AnyRow
@@ -17,8 +17,8 @@ from darkroom.request import Request
 from darkroom.router import Kind
 from darkroom.router.relay import is_told
 from darkroom.router.wished import unheard
-from darkroom.settings import Mode
-from darkroom.weight import too_heavy
+from darkroom.settings import Settings
+from darkroom.weight import is_pointing, too_heavy
 from darkroom_manifests.tier import Tier
 
 _REQUEST: Final = msgspec.json.Decoder(Request)
@@ -31,25 +31,24 @@ def move(
     tier: Tier,
     instead: Tier,
     registry: Registry,
-    location: str,
+    settings: Settings,
     *,
-    model: str | None = None,
+    which: ColumnElement[bool] | None = None,
     most_times: float | None = None,
-    mode: Mode = Mode.CHAT,
 ) -> int:
-    """Move what is pending, of one model or all; how many it was.
+    """Move what is pending, all or what a condition says; how many it was.
 
-    What the other tier cannot draw, or be told in a proxy's `mode`, stays; so does what may cost
-    more than `most_times` as much there.
+    What the other tier cannot draw, or be told by the wire of a proxy, stays; so does what may
+    cost more than `most_times` as much there.
     Caps are not looked at here: each claim does, at the new price.
     """
     moved, after = 0, 0
-    while rows := _pending(connection, job_id, tier, model, after):
+    while rows := _pending(connection, job_id, tier, which, after):
         after = rows[-1].id
         changes = [
             {"id": row.id, "tier": instead.value, "reserve_nusd": high, "due_at": None}
             for row in rows
-            if (high := _reserve(connection, row, instead, registry, location, mode)) is not None
+            if (high := _reserve(connection, row, instead, registry, settings)) is not None
             and not _is_too_dear(high, row.reserve_nusd, most_times)
         ]
         bulk.change(connection, Render, changes)
@@ -65,7 +64,7 @@ def _is_too_dear(high_nusd: int, before_nusd: int, most_times: float | None) -> 
 
 
 def _pending(
-    connection: Connection, job_id: str, tier: Tier, model: str | None, after: int
+    connection: Connection, job_id: str, tier: Tier, which: ColumnElement[bool] | None, after: int
 ) -> Sequence[AnyRow]:
     query = (
         select(Render.id, Render.model, Render.request, Render.reserve_nusd)
@@ -75,36 +74,32 @@ def _pending(
         .limit(_AT_ONCE)
         .with_for_update()
     )
-    if model is not None:
-        query = query.where(Render.model == model)
+    if which is not None:
+        query = query.where(which)
     return connection.execute(query).all()
 
 
-def _is_taken(request: Request, instead: Tier) -> bool:
+def _is_taken(request: Request, instead: Tier, settings: Settings) -> bool:
     """Whether the other tier takes its images; what is not there any more stays where it is."""
     try:
-        is_light = too_heavy(request, instead) is None
+        pointing = is_pointing(instead, settings)
+        is_light = too_heavy(request, instead, pointing=pointing) is None
     except OSError:
         return False
     return is_light and unreadable(request, instead) is None
 
 
 def _reserve(
-    connection: Connection,
-    row: AnyRow,
-    instead: Tier,
-    registry: Registry,
-    location: str,
-    mode: Mode,
+    connection: Connection, row: AnyRow, instead: Tier, registry: Registry, settings: Settings
 ) -> int | None:
     """What one image may cost on the other tier; None where it cannot be drawn there."""
     request, now = _REQUEST.decode(row.request), db.now(connection)
     kind = Kind.of(request, row.model, instead)
-    if unheard(kind.told, instead) is not None or not _is_taken(request, instead):
+    if unheard(kind.told, instead) is not None or not _is_taken(request, instead, settings):
         return None
-    if not is_told(kind, instead, mode, registry):
+    if not is_told(kind, instead, settings.proxy.mode, registry):
         return None
-    ask = request.ask(row.model)
+    ask, location = request.ask(row.model), settings.vertex.location
     if registry.problems(ask, instead, now.date(), location=location):
         return None
     estimate = registry.estimate(ask, instead, now, location=location)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, true
 
 from darkroom import db
 from darkroom.db import AnyRow
@@ -130,7 +130,9 @@ def name_of(model: str, size: str | None = None) -> str:
 
 
 def concerns(name: str) -> ColumnElement[bool]:
-    """The condition that a render is of the model, and the size, that a rest names."""
+    """The condition that a rest's name means a render: its tier's whole, a model or a size."""
+    if name == WHOLE_TIER:
+        return true()
     model, _, size = name.partition(" ")
     if not size:
         return Render.model == model

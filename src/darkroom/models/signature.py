@@ -11,6 +11,8 @@ from darkroom.models.base import Base
 class Signature(Base):
     """The parts of an answer with the model's thought signatures; only where a turn follows.
 
+    Some time after their job was finished they are removed: see `darkroom.jobs.signatures`.
+
     Renders of jobs that were loaded are never removed, so the render has no foreign key.
     """
 

@@ -75,8 +75,7 @@ def _stops(connection: Connection, rest: Rest, job_id: str) -> bool:
     query = select(Render.id).where(Render.job_id == job_id, Render.state == RenderState.PENDING)
     if rest.tier != rests.EVERY_TIER:
         query = query.where(Render.tier == rest.tier)
-    if rest.model != rests.WHOLE_TIER:
-        query = query.where(rests.concerns(rest.model))
+    query = query.where(rests.concerns(rest.model))
     return bool(connection.scalar(select(exists(query))))
 
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Engine, Select, case, func, select, tuple_
 
 from darkroom import db
+from darkroom.lineage import DELIVERED
 from darkroom.models import Attempt, AttemptState, Decision, Job, Link, Render, RenderState, Review
 from darkroom_manifests.tier import Tier
 
@@ -75,12 +76,29 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is a picture."""
         return self.state is RenderState.DONE
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it is told unasked. An earlier turn is where it is delivered, or goes wrong."""
+        return not self.turn or self.state in _WRONG or self.at_risk_nusd > 0 or self._is_wanted
 
-def results(engine: Engine, job_id: str, states: Sequence[RenderState] = ()) -> Iterator[Result]:
-    """Every picture of a job in the order of its rows, a page at a time, in flat memory."""
-    yield from heapq.merge(
-        _own(engine, job_id, states), linked(engine, job_id, states), key=_place_of
-    )
+    @property
+    def _is_wanted(self) -> bool:
+        kept: dict[str, Any] = {} if self.labels is None else msgspec.json.decode(self.labels)
+        return kept.get(DELIVERED) is True
+
+
+_WRONG: Final = (RenderState.REFUSED, RenderState.FAILED)
+
+
+def results(
+    engine: Engine, job_id: str, states: Sequence[RenderState] = (), *, turns: bool = False
+) -> Iterator[Result]:
+    """The pictures of a job in the order of its rows, a page at a time, in flat memory.
+
+    With `turns` those of earlier turns that nobody asked for, too.
+    """
+    every = heapq.merge(_own(engine, job_id, states), linked(engine, job_id, states), key=_place_of)
+    yield from every if turns else (each for each in every if each.is_told)
 
 
 def _place_of(result: Result) -> tuple[int, int]:

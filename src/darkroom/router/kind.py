@@ -22,8 +22,8 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     a manifest has few kinds; a seed that is out of Google's range is told as it is.
     `in_bucket`: a reference is a `gs://` address. `goes_on`: it is not the first turn of its row.
     `before` is how many images must be made, one after the other, until it can be.
-    `told` are the names of what is wished beside it, with `ask.` before those of the job and
-    `gemini.` before those of the settings.
+    `told` are the names of what is wished beside it, with `ask.` or `job.` before those of the job
+    and `gemini.` before those of the settings.
     """
 
     ask: Ask
@@ -59,6 +59,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
         in_bucket = any(one.uri.startswith("gs://") for one in request.references)
         if told is None:
             told = () if wishes is None else wishes.told
+            told += ("labels",) if request.must_label else ()
         return cls(ask, choice, in_bucket, request.turn > 0, before, told)
 
     def rough(self) -> Self:

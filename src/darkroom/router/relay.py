@@ -6,7 +6,7 @@ from typing import Final
 
 from darkroom.registry import Family, Model, Reason, Refusal, Registry
 from darkroom.router.kind import Kind
-from darkroom.router.wished import bare, wordless
+from darkroom.router.wished import VERTEX_ALONE, bare, wordless
 from darkroom.settings import Mode
 from darkroom_manifests.tier import Provider, Tier
 
@@ -60,8 +60,12 @@ def unspoken(kind: Kind, mode: Mode, registry: Registry) -> tuple[Refusal, ...]:
             for column in _WORDLESS[mode]
             if getattr(kind.ask, column) is not None
         ),
-        *(wordless(name, f"{Tier.PROXY} in mode {mode}", Tier.AISTUDIO) for name in unheard),
+        *(wordless(name, f"{Tier.PROXY} in mode {mode}", _elsewhere(name)) for name in unheard),
     )
+
+
+def _elsewhere(name: str) -> Tier:
+    return Tier.VERTEX if bare(name) in VERTEX_ALONE else Tier.AISTUDIO
 
 
 def _wordless(column: str, mode: Mode) -> Refusal:

@@ -9,7 +9,10 @@ from darkroom.registry import Reason, Refusal
 from darkroom_manifests.tier import Provider, Tier
 
 # Google, Generate Content, 2026-10; google-genai 3.4.0 raises for them outside of Vertex.
-_VERTEX_ALONE: Final = frozenset({"person_generation", "output_mime_type", "compression_quality"})
+VERTEX_ALONE: Final = frozenset(
+    {"person_generation", "output_mime_type", "compression_quality", "labels"}
+)
+"""What neither AI Studio nor a proxy has a word for."""
 # Google, Vertex AI, Imagen API, 2025-10: `predict` has no fields for them.
 _NOT_IMAGEN: Final = frozenset({"system_instruction", "grounding"})
 
@@ -29,7 +32,7 @@ def _is_heard(name: str, tier: Tier) -> bool:
         return True
     if tier is Tier.IMAGEN:
         return name not in _NOT_IMAGEN
-    return tier.provider is Provider.VERTEX or name not in _VERTEX_ALONE
+    return tier.provider is Provider.VERTEX or name not in VERTEX_ALONE
 
 
 def refused(told: Collection[str], tier: Tier) -> Refusal | None:

@@ -78,8 +78,7 @@ class Follower:
         elsewhere = (Render.state == RenderState.PENDING) & (Render.tier != instead)
         tiers = select(Render.tier).distinct().where(Render.job_id == job_id, elsewhere)
         for tier in map(Tier, connection.scalars(tiers).all()):
-            place = self._settings.vertex.location
-            moved = reroute.move(connection, job_id, tier, instead, self._registry, place)
+            moved = reroute.move(connection, job_id, tier, instead, self._registry, self._settings)
             if moved:
                 _log.warning("renders move", job=job_id, tier=tier, to=instead, renders=moved)
 

@@ -79,6 +79,8 @@ class Performance:
             template=terms.template,
             deliver_by=due,
             ask=terms.ask,
+            deliver_turns=terms.deliver_turns,
+            labels=terms.labels,
         )
 
     def _submit(self, manifest: Manifest, choices: Choices) -> None:

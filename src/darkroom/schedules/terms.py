@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from darkroom.errors import ConfigInvalid
+from darkroom.labelling import read_labels
 from darkroom.schedules.calendar import Calendar
 from darkroom.schedules.sql import require_reading
 from darkroom.selection import named
@@ -36,6 +37,13 @@ def _span(value: Any) -> Any:  # noqa: ANN401  # raw configuration has any shape
 def _asked(given: dict[str, Any]) -> dict[str, Any]:
     try:
         return read_wishes(given)
+    except ConfigInvalid as error:
+        raise ValueError(f"{error.message} {error.hint or ''}".strip()) from error
+
+
+def _labelled(given: dict[str, Any]) -> dict[str, str]:
+    try:
+        return read_labels(given)
     except ConfigInvalid as error:
         raise ValueError(f"{error.message} {error.hint or ''}".strip()) from error
 
@@ -153,6 +161,8 @@ class Terms(BaseModel):
     template: str | None = None
     model: str | None = None
     ask: Annotated[dict[str, Any], AfterValidator(_asked)] = Field(default_factory=dict)
+    deliver_turns: bool | None = None
+    labels: Annotated[dict[str, Any], AfterValidator(_labelled)] = Field(default_factory=dict)
     select: Literal["changed", "missing", "failed", "all"] = "missing"
     catalog: Annotated[str | None, AfterValidator(named)] = None
     tier: TierName | None = None

@@ -48,6 +48,9 @@ class Output(BaseModel):
     model_config = FROZEN
 
     path: str = "{job}/{id}_{variant}.{ext}"
+    deliver_turns: bool = Field(
+        default=False, description="deliver the images of earlier turns, too"
+    )
 
 
 class Variants(BaseModel):

@@ -45,7 +45,8 @@ class Settings(BaseModel):
     broker_url: str | None = Field(None, description="None: a Valkey server of our own in `home`")
     storage_url: str = Field("out", description="a folder, or gs://bucket/prefix")
     staging_url: str | None = Field(
-        None, description="gs://bucket/prefix for Vertex batches; None: storage_url, if it is one"
+        None,
+        description="gs://bucket/prefix for what Vertex reads; None: storage_url, if it is one",
     )
     registry_file: Path | None = Field(None, description="models and prices laid over ours")
     allow_retired: bool = Field(

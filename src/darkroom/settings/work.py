@@ -36,6 +36,9 @@ class Rules(BaseModel):
         10, ge=0, description="in a row, after which a model rests on its tier; 0: never"
     )
     breaker_seconds: float = Field(30.0, gt=0, description="its first rest; doubles, to 600")
+    signature_days: float = Field(
+        30.0, ge=0, le=36_500, description="how long those of a finished job's turns are kept"
+    )
 
 
 class Work(BaseModel):

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from darkroom.lineage import KEPT_TURNS
+
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|%#\[\]]')
 _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
@@ -27,7 +29,10 @@ def expand(template: str, fields: dict[str, Any], labels: str | None, extension:
     stem = path.removesuffix(f".{extension}")
     if stem == path:
         stem = _IMAGE.sub("", path)
-    *folders, leaf = (_part(part) for part in stem.split("/"))
+    *folders, leaf = (
+        part if meant == KEPT_TURNS else _part(part)
+        for meant, part in zip(_FIELD.sub("_", template).split("/"), stem.split("/"), strict=True)
+    )
     return "/".join([*folders, _shortened(f"{leaf}.{extension}")])
 
 

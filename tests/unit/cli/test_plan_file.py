@@ -271,6 +271,23 @@ def test_what_is_asked_of_all_rows_is_part_of_the_plan(darkroom: Command) -> Non
         "safety": "BLOCK_NONE",
     }
     assert wishes == {Wishes(system_instruction="Draw in ink.", safety="BLOCK_NONE")}
-    again = darkroom("run", "--apply", "plan.json", "--ask", "safety=off")
+    said = ("--ask", "safety=off", "--label", "team=shop", "--deliver-turns")
+    again = darkroom("run", "--apply", "plan.json", *said)
     assert again.exit_code == 2
-    assert "leave out --ask" in again.output
+    assert "leave out --ask, --label, --deliver-turns" in again.output
+
+
+def test_whether_turns_are_delivered_and_what_labels_there_are_is_part_of_the_plan(
+    darkroom: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    words = ("--tier", "vertex", "--label", "team=shop", "--deliver-turns")
+
+    made = darkroom("plan", "catalog.csv", *words, "--plan", "plan.json")
+
+    assert made.exit_code == 0, made.output
+    with Darkroom(load({}).settings) as room:
+        plan = room.plan_from("plan.json")
+        labels = {draft.request.labels for draft in room.drafts(plan)}
+    assert plan.choices.deliver_turns is True
+    assert labels == {(("team", "shop"),)}

@@ -317,3 +317,15 @@ def test_an_image_of_more_than_7_mb_goes_where_requests_point_to_it(tmp_path: Pa
     assert not isinstance(alone, tuple)
     assert "takes 7 MB an image" in alone[0].message
     assert "fit" in (alone[0].hint or "")
+    assert "DARKROOM_STAGING_URL" in (alone[0].hint or "")
+
+
+def test_an_image_of_more_than_7_mb_goes_to_vertex_through_a_bucket(tmp_path: Path) -> None:
+    Image.effect_noise((2_800, 2_800), 90).save(tmp_path / "a.png")
+    row = Row(line=1, prompt="p", references=(Reference("a.png"),), tier=Tier.VERTEX)
+    own = drafter(home=tmp_path / "home", vertex={"project": "p"}, staging_url="gs://stage/desk")
+
+    found = own.draft(row, "m", tmp_path / "m.csv")
+
+    assert isinstance(found, tuple)
+    assert found[0].bids[0].tier is Tier.VERTEX

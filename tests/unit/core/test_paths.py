@@ -36,5 +36,13 @@ def test_no_value_leads_out_of_the_place(row_id: str, sku: str) -> None:
     assert path.endswith(".png")
 
 
+def test_a_template_alone_leads_into_the_folder_of_kept_turns() -> None:
+    labels = msgspec.json.encode({"variables": {"sku": ".turns", "a/b": "x"}}).decode()
+
+    assert expand("{job}/.turns/{id}.{ext}", FIELDS, labels, "png") == "job_1/.turns/K-1.png"
+    assert expand("{job}/{sku}/{a/b}.{ext}", FIELDS, labels, "png") == "job_1/turns/x.png"
+    assert expand(".hidden/{id}.{ext}", FIELDS, labels, "png") == "hidden/K-1.png"
+
+
 def test_a_taken_name_gets_a_mark_before_its_extension() -> None:
     assert set_apart("a/b_1.png", "x9") == "a/b_1~x9.png"

@@ -21,6 +21,8 @@ accept_valid = true
 priority = 3
 name = "Spring"
 ask = { safety = "block_none" }
+deliver_turns = false
+labels = { team = "shop" }
 deliver_by = 2026-12-24T07:30:00+01:00
 """
     found = with_side(OWN, side)
@@ -28,6 +30,7 @@ deliver_by = 2026-12-24T07:30:00+01:00
     assert isinstance(found, Terms)
     assert (found.tier, found.accept_valid, found.priority) == ("vertex-batch", True, 3)
     assert found.ask == {"safety": "block_none"}
+    assert (found.deliver_turns, found.labels) == (False, {"team": "shop"})
     assert found.due(NOW) == datetime(2026, 12, 24, 6, 30, tzinfo=UTC)
     assert OWN.due(NOW) == datetime(2026, 11, 26, 13, tzinfo=UTC)
 

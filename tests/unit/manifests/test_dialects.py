@@ -127,6 +127,7 @@ def test_both_spellings_of_a_gemini_batch_are_read() -> None:
     assert (kettle.aspect_ratio, kettle.image_size) == ("16:9", "2K")
     assert (lamp.id, lamp.prompt, lamp.aspect_ratio) == ("lamp", "A lamp", "1:1")
     assert lamp.references == (Reference("gs://shop/lamp.jpg"),)
+    assert (kettle.grounding, lamp.grounding) == (None, "web")
 
 
 def test_an_image_inside_a_line_is_refused_with_a_remedy() -> None:
@@ -143,6 +144,7 @@ def test_a_vertex_batch_is_read() -> None:
 
     assert (kettle.id, kettle.prompt, kettle.tags) == ("kettle", "A kettle", {"season": "ss27"})
     assert kettle.references == (Reference("gs://shop/kettle.jpg"),)
+    assert kettle.person_generation == "ALLOW_NONE"
 
 
 def test_cookbook_bodies_are_read() -> None:

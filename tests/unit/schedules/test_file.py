@@ -20,6 +20,8 @@ timezone = "Europe/Berlin"
 source = { query = "select sku, colour from products where live", database = "env:CATALOG_DSN" }
 template = "hero"
 ask = { grounding = "web", compression_quality = 80, output_mime_type = "jpg" }
+deliver_turns = true
+labels = { team = "shop" }
 select = "changed"
 tier = "vertex-batch"
 max_cost = "75.00"
@@ -62,6 +64,7 @@ def test_every_key_is_read_and_what_cannot_be_tried_here_is_said(tmp_path: Path)
     assert found.terms.ask["output_mime_type"] == "image/jpeg"
     assert found.doubts == ("the query was not tried: CATALOG_DSN is not set.",)
     assert found.terms.review_percent == 100
+    assert (found.terms.deliver_turns, found.terms.labels) == (True, {"team": "shop"})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,7 @@ def test_every_key_is_read_and_what_cannot_be_tried_here_is_said(tmp_path: Path)
         ('overlap = "never"', "overlap: must be skip, buffer_one or allow"),
         ('catchup = "soon"', "no length of time"),
         ('deadline = "25:61"', "deadline"),
+        ('labels = { Team = "shop" }', "no key or value of a label"),
         ('max_cost = "NaN"', "max_cost: must be a finite number"),
         ('max_cost = "-5"', "max_cost: must be at least 0"),
         ('template = "heros"', 'there is no template "heros"'),

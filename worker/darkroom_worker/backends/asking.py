@@ -13,15 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from darkroom.request import Reference, Request, Wishes
+from darkroom_manifests.asked import HARMS
 from darkroom_worker.backends.contents import as_json
-
-HARMS: Final = (
-    "HARM_CATEGORY_HARASSMENT",
-    "HARM_CATEGORY_HATE_SPEECH",
-    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
-    "HARM_CATEGORY_DANGEROUS_CONTENT",
-)
-"""The categories whose threshold can be set (Google, Safety settings, 2026)."""
 
 _NOT_ASKED: Final = frozenset({"labels"})
 """What travels with a request and does not change its picture."""

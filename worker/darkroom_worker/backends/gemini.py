@@ -25,8 +25,8 @@ from darkroom.registry import Level
 from darkroom.request import Request, Wishes
 from darkroom.settings import AIStudio, ServiceTier, Settings, Vertex
 from darkroom.weight import too_heavy
+from darkroom_manifests.asked import HARMS
 from darkroom_manifests.tier import Provider, Tier
-from darkroom_worker.backends.asking import HARMS
 from darkroom_worker.backends.base import Backend, Break, Outcome, Reply, Unavailable
 from darkroom_worker.backends.contents import Piece, turns_of
 from darkroom_worker.backends.faults import read_error
@@ -88,7 +88,7 @@ class Gemini:
         """Send one `generateContent`."""
         began = time.monotonic()
         try:
-            _require_light(request, self._tier)
+            self._require_light(request)
             config = self._labelled(request, _config(request, seconds, self._named))
             answer = await self._models.generate_content(
                 model=model, contents=await self._contents(request), config=config
@@ -99,6 +99,12 @@ class Gemini:
         return Reply(
             http.body if http else None, http.headers or {} if http else {}, None, _since(began)
         )
+
+    def _require_light(self, request: Request) -> None:
+        """Raise ValueError for what the provider would refuse, before megabytes of it are sent."""
+        said = too_heavy(request, self._tier, pointing=self._images.are_pointed_to)
+        if said is not None:
+            raise ValueError(said)
 
     def _labelled(
         self, request: Request, config: types.GenerateContentConfig
@@ -128,16 +134,20 @@ class Gemini:
         await self._session.close()
 
     async def _contents(self, request: Request) -> types.ContentListUnionDict:
+        must_lie = too_heavy(request, self._tier, pointing=False) is not None
         return [
-            types.Content(role=turn.role, parts=[await self._part(each) for each in turn.pieces])
+            types.Content(
+                role=turn.role,
+                parts=[await self._part(each, must_lie=must_lie) for each in turn.pieces],
+            )
             for turn in turns_of(request)
         ]
 
-    async def _part(self, piece: Piece) -> types.Part:
+    async def _part(self, piece: Piece, *, must_lie: bool) -> types.Part:
         if piece.image is None:
             part = types.Part(text=piece.text)
         else:
-            part = await self._images.part(piece.image, is_own=piece.is_own)
+            part = await self._images.part(piece.image, is_own=piece.is_own, must_lie=must_lie)
         if piece.signature is not None:
             part.thought_signature = base64.b64decode(piece.signature)
         return part
@@ -145,13 +155,6 @@ class Gemini:
 
 def _since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
-
-
-def _require_light(request: Request, tier: Tier) -> None:
-    """Raise ValueError for what the provider would refuse, before megabytes of it are sent."""
-    said = too_heavy(request, tier)
-    if said is not None:
-        raise ValueError(said)
 
 
 def _config(

@@ -20,27 +20,37 @@ class Images:
         self._references = ReferenceBytes()
         self._files = files
 
-    async def part(self, reference: Reference, *, is_own: bool = False) -> types.Part:
+    @property
+    def are_pointed_to(self) -> bool:
+        """Whether requests may point to the larger ones."""
+        return self._files is not None
+
+    async def part(
+        self, reference: Reference, *, is_own: bool = False, must_lie: bool = False
+    ) -> types.Part:
         """Spell an image; a request's own goes along with it, as long as it is not too large.
 
-        Raises NotPlaced, and ValueError where it is not what was planned.
+        With `must_lie` the request would be too large if larger images went along. Raises
+        NotPlaced, and ValueError where it is not what was planned.
         """
         if reference.uri.startswith("gs://"):
             return types.Part.from_uri(file_uri=reference.uri, mime_type=reference.mime)
         data = await self._references.of(reference)
         least = INLINE_BYTES if is_own else UPLOADED_BYTES
-        if len(data) >= least and (uri := await self._uploaded(reference, data)) is not None:
-            return types.Part.from_uri(file_uri=uri, mime_type=reference.mime)
+        if len(data) >= least:
+            uri = await self._uploaded(reference, data)
+            if uri is not None:
+                return types.Part.from_uri(file_uri=uri, mime_type=reference.mime)
+            if self.are_pointed_to and (must_lie or len(data) > INLINE_BYTES):
+                said = f"{reference.uri} could not be uploaded, and is too large to go along."
+                raise NotPlaced(said)
         return types.Part.from_bytes(data=data, mime_type=reference.mime)
 
     async def _uploaded(self, reference: Reference, data: bytes) -> str | None:
         """Find where a larger image lies; None: it goes along."""
         if self._files is None or reference.content is None:
             return None
-        uri = await self._files.uri_of(reference, data)
-        if uri is None and len(data) > INLINE_BYTES:
-            raise NotPlaced(f"{reference.uri} could not be uploaded, and is too large to go along.")
-        return uri
+        return await self._files.uri_of(reference, data)
 
     def meant(self, error: Exception) -> Exception:
         """Tell an error about a file that went from all others."""

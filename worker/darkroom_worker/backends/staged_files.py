@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import mimetypes
 
-import structlog
-
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, StorageFault
 from darkroom.request import Reference
-from darkroom.settings import Settings
+from darkroom.settings import GCS, Settings
 from darkroom.storage.staging import Staging
 from darkroom_worker.backends.uploads import Uploads
-
-_log = structlog.get_logger(__name__)
 
 
 def object_name(reference: Reference) -> str:
@@ -28,13 +24,23 @@ def object_name(reference: Reference) -> str:
 class StagedFiles:
     """The images of one client that lie in the bucket for staging."""
 
-    def __init__(self, staging: Staging) -> None:
-        self._staging = staging
-        self._uploads = Uploads(staging.put_once)
+    def __init__(self, url: str, gcs: GCS) -> None:
+        self._url = url
+        self._gcs = gcs
+        self._staging: Staging | None = None
+        self._uploads = Uploads(self._put)
 
     async def uri_of(self, reference: Reference, data: bytes) -> str | None:
         """See `Pointed.uri_of`."""
         return await self._uploads.uri_of(object_name(reference), reference.mime, data)
+
+    def _put(self, name: str, data: bytes, mime: str) -> str:
+        """Open the bucket when it is first needed: keys that are mended later are found then."""
+        try:
+            self._staging = self._staging or Staging(self._url, self._gcs)
+        except DarkroomError as error:
+            raise StorageFault(error.message, hint=error.hint) from error
+        return self._staging.put_once(name, data, mime)
 
     def is_gone(self, error: Exception) -> bool:  # noqa: ARG002  # part of `Pointed`
         """What lies in a bucket of ours stays there."""
@@ -43,15 +49,12 @@ class StagedFiles:
     def close(self) -> None:
         """See `Pointed.close`."""
         self._uploads.close()
-        self._staging.close()
+        if self._staging is not None:
+            self._staging.close()
 
 
 def open_staged_files(settings: Settings) -> StagedFiles | None:
-    """Open the bucket for staging; None where there is none: then all images go along."""
+    """The bucket for staging; None where none is known: then all images go along."""
     if settings.staging is None:
         return None
-    try:
-        return StagedFiles(Staging(settings.staging, settings.gcs))
-    except DarkroomError as error:
-        _log.warning("references go along with each request", error=error.message, hint=error.hint)
-        return None
+    return StagedFiles(settings.staging, settings.gcs)
