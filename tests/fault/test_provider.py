@@ -90,7 +90,8 @@ def test_in_an_outage_a_model_rests_and_goes_on_by_itself_when_it_is_over(
     make_fleet: MakeFleet, valkey: Valkey, tmp_path: Path
 ) -> None:
     outage = tmp_path / "outage.toml"
-    outage.write_text('[[rule]]\nfault = "500"\ntimes = 9\n')
+    # Enough for one of two workers to hear four, and so few that trials are over in 80 seconds.
+    outage.write_text('[[rule]]\nfault = "500"\ntimes = 8\n')
     fleet = make_fleet(
         None,
         valkey,
