@@ -8,6 +8,7 @@ from tests.mutants.edits import EDITS
 from tests.mutants.images import IMAGES
 from tests.mutants.money import MONEY
 from tests.mutants.mutant import Mutant
+from tests.mutants.plans import PLANS
 from tests.mutants.proxies import PROXIES
 from tests.mutants.reviews import REVIEWS
 from tests.mutants.sending import SENDING
@@ -18,6 +19,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *MONEY,
     *IMAGES,
     *EDITS,
+    *PLANS,
     *PROXIES,
     *WISHES,
     *REVIEWS,
