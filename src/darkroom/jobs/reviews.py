@@ -125,6 +125,12 @@ def _pictures(job_id: str) -> Select[int, str | None]:
     )
 
 
+def are_any_rejected(connection: Connection) -> bool:
+    """Whether a person threw any image out."""
+    query = select(Review.render_id).where(Review.decision == Decision.REJECTED)
+    return connection.scalar(query.limit(1)) is not None
+
+
 def is_rejected(render: Any) -> ColumnElement[bool]:  # noqa: ANN401  # Render, or an alias of it
     """The condition that a person threw a render's image out."""
     said = select(Review.render_id).where(
