@@ -249,8 +249,11 @@ class Darkroom:
             storage_url=_absolute(self.settings.storage_url),
             hold=APPROVAL if hold else None,
         )
-        planner = self._planner(plan.choices, plan.outlook, plan.selection)
-        job_id = store(self.database, planner, plan, job, tell)
+
+        def planner() -> Planner:
+            return self._planner(plan.choices, plan.outlook, plan.selection)
+
+        job_id = store(self.database, plan, job, tell, planner)
         self.ring(plan.tiers)
         return Job(self, job_id)
 

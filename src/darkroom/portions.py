@@ -57,7 +57,7 @@ class Portions:
     """
 
     def __init__(self, engine: Engine, home: Path) -> None:
-        self.since: datetime = db.transact(engine, load.turn)
+        self.since: datetime = db.transact(engine, load.quiet_moment)
         self.removed: Removed = lambda: None
         self._engine = engine
         folder = str(home) if home.is_dir() else None

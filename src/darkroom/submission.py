@@ -47,7 +47,7 @@ class _Anew(msgspec.Struct, frozen=True):
 
     planner: Planner
     plan: Plan
-    since: None = None
+    since: datetime | None = None
 
     def __iter__(self) -> Iterator[Portion]:
         return map(Portion.of, self.planner.chunks(self.plan.manifest))
@@ -60,18 +60,21 @@ class _Lapsed(Exception):
     """A picture that was known is not there any more: the manifest is to be judged once more."""
 
 
-def store(engine: Engine, planner: Planner, plan: Plan, job: NewJob, tell: Tell) -> str:
+def store(
+    engine: Engine, plan: Plan, job: NewJob, tell: Tell, planner: Callable[[], Planner]
+) -> str:
     """Store a job and give its id, or that of an earlier one with the same idempotency key.
 
-    Nothing of it is left when this raises. Raises PlanOutdated when the manifest is not the one
-    that was planned.
+    A `planner` is made where the plan kept nothing, or what it kept is not so any more. Nothing of
+    the job is left when this raises. Raises PlanOutdated when the manifest is not the one that was
+    planned.
     """
     if plan.kept is not None and plan.kept.serve(engine):
         try:
             return _store(engine, plan.kept, plan, job, tell)
         except _Lapsed:
             pass
-    return _store(engine, _Anew(planner, plan), plan, job, tell)
+    return _store(engine, _Anew(planner(), plan), plan, job, tell)
 
 
 def _store(engine: Engine, supply: Supply, plan: Plan, job: NewJob, tell: Tell) -> str:

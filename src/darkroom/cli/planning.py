@@ -210,7 +210,7 @@ def _counted(plan: Plan) -> str:
     parts = [rows, f"{plural(plan.renders, 'image')} to make"]
     rejected = sum(each.renders for each in plan.deltas if each.change is Change.REJECTED)
     if rejected:
-        parts.append(f"{rejected:,} of them once more, as they were rejected")
+        parts.append(f"{rejected:,} of them rejected before")
     if plan.shared:
         parts.append(f"{plan.shared:,} shared with another row")
     if plan.unchanged:

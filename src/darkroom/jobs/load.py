@@ -82,8 +82,8 @@ class Earlier(msgspec.Struct, frozen=True):
     job_id: str
 
 
-def turn(connection: Connection) -> datetime:
-    """When it was nobody's turn to begin or to finish a job: all that was loaded is to be seen."""
+def quiet_moment(connection: Connection) -> datetime:
+    """The time, while nobody begins or finishes a job: all that is loaded by now can be seen."""
     db.take_turns(connection, _SUBMITTING)
     return db.now(connection)
 
@@ -170,7 +170,7 @@ def finish(
 
     What another job brought in while this one was read is rendered there, unless `again`; without
     `share` only for rows of the same id. Of a job that is held, every render was added so. `since`
-    is the `turn` at which the books began to be asked, if that was before the job began.
+    is the `quiet_moment` from which the books were asked, if that was before the job began.
     """
     db.take_turns(connection, _SUBMITTING)
     twice = 0 if again else _give_way(connection, job_id, since, share=share)
@@ -199,7 +199,7 @@ def finish(
 def _give_way(connection: Connection, job_id: str, since: datetime | None, *, share: bool) -> int:
     """Drop the renders that the books could not tell of: their jobs were not loaded then.
 
-    `turn`, `begin` and `finish` take turns, so a job that was loaded before was seen.
+    `quiet_moment`, `begin` and `finish` take turns, so a job that was loaded before was seen.
     """
     created = select(Job.created_at).where(Job.id == job_id).scalar_subquery()
     began = created if since is None else since
