@@ -110,7 +110,8 @@ def measure(folder: Path) -> Routing:
     with Darkroom(Settings.model_validate(given)) as room:
         assert room.database is not None, "made before the clock starts"
         began, cpu = time.perf_counter(), time.process_time()
-        plan = room.plan(folder / "mixed.csv", choices=Choices(tier=AUTO, deliver_by=deadline))
+        choices = Choices(tier=AUTO, deliver_by=deadline)
+        plan = room.plan(folder / "mixed.csv", choices=choices, keep=False)  # as `darkroom plan`
         planned, cpu = time.perf_counter(), time.process_time() - cpu
         assert room.alternatives(plan)
         compared = time.perf_counter()
