@@ -163,11 +163,11 @@ def test_litellms_header_is_believed_where_it_knows_a_price(told: str, nano: int
     headers = {"x-litellm-response-cost": told}
 
     assert cost_told(headers) == nano
-    assert read_answer(json.dumps({"data": [DATA]}), headers, None).cost_nusd == nano
+    assert read_answer(json.dumps({"data": [DATA]}).encode(), headers, None).cost_nusd == nano
 
 
 def test_a_picture_counts_before_an_error_that_stands_beside_it() -> None:
-    body = json.dumps({**message(images=[DATA]), "error": {"message": "odd"}})
+    body = json.dumps({**message(images=[DATA]), "error": {"message": "odd"}}).encode()
 
     outcome = read_answer(body, {}, None)
 
@@ -184,7 +184,7 @@ def test_only_an_address_is_looked_for_elsewhere() -> None:
 
 
 def test_what_was_fetched_is_the_picture_and_what_was_not_is_said() -> None:
-    body = json.dumps({"data": [{"url": PAGE}]})
+    body = json.dumps({"data": [{"url": PAGE}]}).encode()
 
     there = read_answer(body, {}, Fetched(image=b"picture"))
     lost = read_answer(body, {}, Fetched(said="HTTP 403."))

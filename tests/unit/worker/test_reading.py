@@ -24,7 +24,7 @@ def picture(text: str = TEXT, **more: object) -> dict[str, object]:
 
 
 def read(body: str) -> Outcome:
-    return read_body(body, {})
+    return read_body(body.encode(), {})
 
 
 def test_a_picture_is_decoded_to_the_very_bytes() -> None:
@@ -70,6 +70,12 @@ def test_a_picture_without_data_is_no_picture(part: dict[str, object]) -> None:
 )
 def test_what_google_would_not_answer_is_lost(body: str) -> None:
     assert read(body).ended is AttemptState.LOST
+
+
+def test_a_byte_that_is_no_text_spoils_a_word_and_not_the_picture() -> None:
+    body = answer({"text": "a cafe!"}, picture()).encode().replace(b"cafe!", b"caf\xe9")
+
+    assert read_body(body, {}).image == IMAGE
 
 
 def test_thoughts_are_not_part_of_the_candidates() -> None:

@@ -48,6 +48,14 @@ def test_a_picture_is_read_with_whose_it_says_it_is(line: bytes) -> None:
     assert result.outcome.usage is not None
 
 
+def test_a_byte_that_is_no_text_spoils_a_word_and_not_the_picture() -> None:
+    line = studio(note="cafe!", response=response(IMAGE)).replace(b"cafe!", b"caf\xe9")
+    said = vertex(status="cafe!").replace(b"cafe!", b"caf\xe9")
+
+    assert read_result(line).outcome.image == IMAGE
+    assert read_result(said).outcome.ended is AttemptState.TRANSIENT
+
+
 def test_of_two_pictures_the_last_is_the_result() -> None:
     assert read_result(studio(response=response(b"draft!", IMAGE))).outcome.image == IMAGE
 

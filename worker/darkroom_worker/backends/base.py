@@ -40,7 +40,7 @@ class Fetched(msgspec.Struct, frozen=True):
 class Reply(msgspec.Struct, frozen=True):
     """What came back, unread: a body, or the error that stood in its place."""
 
-    body: str | None
+    body: bytes | None
     headers: Mapping[str, str]
     error: Exception | None
     latency_ms: int

@@ -32,6 +32,7 @@ from darkroom_worker.backends.contents import Piece, turns_of
 from darkroom_worker.backends.faults import read_error
 from darkroom_worker.backends.gemini_images import Images, read_unpointed
 from darkroom_worker.backends.google_files import HOST, VERSION, Files
+from darkroom_worker.backends.raw import raw
 from darkroom_worker.backends.reading import read_body
 from darkroom_worker.backends.rest import Rest
 from darkroom_worker.backends.session import open_session
@@ -90,15 +91,16 @@ class Gemini:
         try:
             self._require_light(request)
             config = self._labelled(request, _config(request, seconds, self._named))
-            answer = await self._models.generate_content(
-                model=model, contents=await self._contents(request), config=config
-            )
+            contents = await self._contents(request)
+            with raw() as kept:
+                answer = await self._models.generate_content(
+                    model=model, contents=contents, config=config
+                )
         except Exception as error:  # noqa: BLE001  # every error is an outcome: see `read`
             return Reply(None, {}, self._images.meant(error), _since(began))
-        http = answer.sdk_http_response
-        return Reply(
-            http.body if http else None, http.headers or {} if http else {}, None, _since(began)
-        )
+        http = answer.sdk_http_response or types.HttpResponse()
+        body = (http.body or "").encode() if kept.body is None else kept.body
+        return Reply(body, http.headers or {}, None, _since(began))
 
     def _require_light(self, request: Request) -> None:
         """Raise ValueError for what the provider would refuse, before megabytes of it are sent."""
@@ -123,7 +125,7 @@ class Gemini:
         """Classify a reply; see `Backend.read`."""
         if reply.error is not None:
             return read_unpointed(reply.error) or read_error(reply.error)
-        outcome = read_body(reply.body or "", reply.headers)
+        outcome = read_body(reply.body or b"", reply.headers)
         if outcome.level is None and self._named is not None:
             return msgspec.structs.replace(outcome, level=Level(self._named))
         return outcome

@@ -76,7 +76,7 @@ class Imagen:
 
     async def _post(
         self, url: str, body: bytes, headers: Mapping[str, str], seconds: float
-    ) -> tuple[str, Mapping[str, str]]:
+    ) -> tuple[bytes, Mapping[str, str]]:
         async with self._session.post(
             url,
             data=body,
@@ -87,7 +87,7 @@ class Imagen:
             found = await answer.read()
             if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise errors.APIError(answer.status, _said(found), answer)
-            return found.decode(), answer.headers
+            return found, answer.headers
 
     async def look_up(self, model: str) -> None:
         """Ask for a model's page, which costs nothing. Raises APIError and what aiohttp raises."""
@@ -103,7 +103,7 @@ class Imagen:
         """Classify a reply; see `Backend.read`."""
         if reply.error is not None:
             return blocked(read_error(reply.error))
-        return read_predictions(reply.body or "")
+        return read_predictions(reply.body or b"")
 
     async def close(self) -> None:
         """Close the connections."""

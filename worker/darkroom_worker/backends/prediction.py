@@ -9,7 +9,7 @@ import msgspec
 from darkroom.models import AttemptState
 from darkroom.registry import Usage
 from darkroom_worker.backends.base import Outcome
-from darkroom_worker.backends.reading import with_picture, without_pictures
+from darkroom_worker.backends.reading import parsed, with_picture, without_pictures
 from darkroom_worker.backends.support_codes import category
 
 _FILTERED: Final = "RAI_FILTERED"
@@ -32,11 +32,11 @@ class _Answer(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(_Answer)
 
 
-def read_predictions(body: str) -> Outcome:
+def read_predictions(body: bytes) -> Outcome:
     """Classify a 200 answer. Success is a picture that is there."""
     bare, pictures = without_pictures(body)
     try:
-        answer = _DECODER.decode(bare)
+        answer = parsed(_DECODER, bare)
     except msgspec.MsgspecError as error:
         said = f"The answer is not what Google answers: {error}"
         return Outcome(ended=AttemptState.LOST, http_status=200, message=said)

@@ -48,7 +48,7 @@ class Proxy:
             spelled = await self._spelled(request, model)
             found, headers = await self._post(spelled, seconds)
             fetched = await self._fetched(found)
-            return Reply(found.decode(), headers, None, _since(began), fetched)
+            return Reply(found, headers, None, _since(began), fetched)
         except Exception as error:  # noqa: BLE001  # every error is an outcome: see `read`
             return Reply(None, {}, error, _since(began))
 
@@ -88,7 +88,7 @@ class Proxy:
             return read_declined(reply.error)
         if reply.error is not None:
             return read_error(reply.error)
-        return read_answer(reply.body or "", reply.headers, reply.fetched)
+        return read_answer(reply.body or b"", reply.headers, reply.fetched)
 
     async def close(self) -> None:
         """Close the connections."""

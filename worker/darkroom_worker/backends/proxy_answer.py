@@ -13,8 +13,9 @@ from darkroom_worker.backends.proxy_faults import error_of, read_hidden
 from darkroom_worker.backends.proxy_shape import choices, found_in, messages, native_words, words
 from darkroom_worker.backends.proxy_text import Found, found_in_text
 from darkroom_worker.backends.proxy_usage import cost_in, cost_told, usage_in
-from darkroom_worker.backends.reading import REFUSALS, read_body, with_picture
+from darkroom_worker.backends.reading import REFUSALS, parsed, read_body, with_picture
 
+_DECODER: Final = msgspec.json.Decoder()
 _SHOWN: Final = 200
 _MESSAGE_LENGTH: Final = 2_000
 _FILTERED: Final = frozenset({"content_filter", "safety"})
@@ -22,7 +23,7 @@ _GOOGLES: Final = frozenset({"candidates", "promptFeedback"})
 _UNFETCHED: Final = Fetched(said="it was not looked for")
 
 
-def read_answer(body: str, headers: Mapping[str, str], fetched: Fetched | None) -> Outcome:
+def read_answer(body: bytes, headers: Mapping[str, str], fetched: Fetched | None) -> Outcome:
     """Classify a 200 answer. Success is a picture that is there; an error in it is an error."""
     document = _document(body)
     if isinstance(document, Outcome):
@@ -39,7 +40,7 @@ def read_answer(body: str, headers: Mapping[str, str], fetched: Fetched | None) 
 
 def hosted_in(body: bytes) -> str | None:
     """The address of the picture, where the answer holds that instead of the picture."""
-    document = _document(body.decode(errors="replace"))
+    document = _document(body)
     if isinstance(document, Outcome):
         return None
     native = _GOOGLES & document.keys()
@@ -47,22 +48,26 @@ def hosted_in(body: bytes) -> str | None:
     return None if found is None else found.url
 
 
-def _document(body: str) -> dict[str, Any] | Outcome:
+def _document(body: bytes) -> dict[str, Any] | Outcome:
     try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        said = f"The answer is not JSON: {body[:_SHOWN].strip() or 'it is empty'}"
+        document = parsed(_DECODER, body)
+    except (msgspec.DecodeError, RecursionError):
+        said = f"The answer is not JSON: {_shown(body) or 'it is empty'}"
         return Outcome(ended=AttemptState.LOST, http_status=200, message=said)
     if isinstance(document, dict):
         return document
     if document == []:
         return _imageless("EMPTY", "The answer is an empty list.")
-    said = f"The answer is not what a proxy answers: {body[:_SHOWN]}"
+    said = f"The answer is not what a proxy answers: {_shown(body)}"
     return Outcome(ended=AttemptState.LOST, http_status=200, message=said)
 
 
+def _shown(body: bytes) -> str:
+    return body[:_SHOWN].decode(errors="replace").strip()
+
+
 def _shaped(
-    document: dict[str, Any], body: str, headers: Mapping[str, str]
+    document: dict[str, Any], body: bytes, headers: Mapping[str, str]
 ) -> tuple[Outcome, Found | None]:
     """Read by Google's shape or by OpenAI's, whichever was asked for: proxies mix them."""
     cost = cost_in(document)

@@ -88,7 +88,7 @@ async def _asked(
             found = await answer.read()
             if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                 return read_declined(Declined(answer.status, found, answer)), b""
-            return read_answer(found.decode(errors="replace"), answer.headers, None), found
+            return read_answer(found, answer.headers, None), found
     except Exception as error:  # noqa: BLE001  # every error is an outcome
         return read_error(error), b""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, AnyStr, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 import pybase64
@@ -42,13 +42,13 @@ _LEVELS: Final[Mapping[str, Level]] = {
 }
 # The key of a picture's base64, that of `predict` too, up to its opening quote. It cannot stand
 # inside a string: there its quotes would be escaped.
-_KEY: Final = r'"(?:data|bytesBase64Encoded)"\s*:\s*"(?!")'
-_DATA: Final = re.compile(_KEY)
-_DATA_BYTES: Final = re.compile(_KEY.encode())
+_DATA: Final = re.compile(rb'"(?:data|bytesBase64Encoded)"\s*:\s*"(?!")')
 _MESSAGE_LENGTH: Final = 2_000
 
+T = TypeVar("T")
+
 Base64 = str | memoryview
-"""A picture as it came: text, or a part of the line that it stands in."""
+"""A picture as it came: text, or a part of the body or line that it stands in."""
 
 
 class _Blob(msgspec.Struct, rename="camel"):
@@ -120,11 +120,11 @@ class Answer(msgspec.Struct, rename="camel"):
 _DECODER: Final = msgspec.json.Decoder(Answer)
 
 
-def read_body(body: str, headers: Mapping[str, str]) -> Outcome:
+def read_body(body: bytes, headers: Mapping[str, str]) -> Outcome:
     """Classify a 200 answer. Success is a picture that is there, never a finish reason."""
     bare, pictures = without_pictures(body)
     try:
-        answer = _DECODER.decode(bare)
+        answer = parsed(_DECODER, bare)
     except msgspec.MsgspecError as error:
         said = f"The answer is not what Google answers: {error}"
         return Outcome(ended=AttemptState.LOST, http_status=200, message=said)
@@ -214,36 +214,34 @@ def with_picture(outcome: Outcome, text: Base64, reason: str | None) -> Outcome:
     return msgspec.structs.replace(outcome, image=image, finish_reason=reason)
 
 
-def without_pictures(body: AnyStr) -> tuple[AnyStr, list[Base64]]:
+def without_pictures(body: bytes) -> tuple[bytes, list[memoryview]]:
     """Cut the megabytes of base64 out of an answer and leave their numbers in their places.
 
-    What is left is small: parsing it costs nothing, and the base64 is never copied as JSON.
+    What is left is small: parsing it costs nothing, and the base64 is never copied as JSON: the
+    pictures are parts of `body`.
     """
-    if isinstance(body, str):
-        return _cut(body, body, _DATA, '"', str)
-    return _cut(body, memoryview(body), _DATA_BYTES, b'"', lambda number: b"%d" % number)
-
-
-def _cut(
-    body: AnyStr,
-    view: Base64,
-    key: re.Pattern[AnyStr],
-    quote: AnyStr,
-    spell: Callable[[int], AnyStr],
-) -> tuple[AnyStr, list[Base64]]:
-    """Cut pictures out of `body`, as parts of the `view` of it: parts of bytes are not copies."""
-    kept: list[AnyStr] = []
-    pictures: list[Base64] = []
-    at = 0
-    while (found := key.search(body, at)) is not None:  # from behind the last picture: not in it
-        begin, end = found.end(), body.find(quote, found.end())
+    view, kept, at = memoryview(body), list[bytes](), 0
+    pictures: list[memoryview] = []
+    while (found := _DATA.search(body, at)) is not None:  # from behind the last picture: not in it
+        begin, end = found.end(), body.find(b'"', found.end())
         if end < 0:
             break
-        kept += [body[at:begin], spell(len(pictures))]
+        kept += [body[at:begin], b"%d" % len(pictures)]
         pictures.append(view[begin:end])
         at = end
     kept.append(body[at:])
-    return quote[:0].join(kept), pictures
+    return b"".join(kept), pictures
+
+
+def parsed(decoder: msgspec.json.Decoder[T], bare: bytes) -> T:
+    """Parse an answer without its pictures. Raises MsgspecError.
+
+    A byte that is no UTF-8 spoils a word of it, and not the picture, which is paid for.
+    """
+    try:
+        return decoder.decode(bare)
+    except UnicodeDecodeError:
+        return decoder.decode(bare.decode(errors="replace"))
 
 
 def _decoded(text: Base64) -> bytes:

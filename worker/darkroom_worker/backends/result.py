@@ -15,7 +15,12 @@ from darkroom.models import AttemptState
 from darkroom_worker.backends.asking import fingerprint
 from darkroom_worker.backends.base import Outcome
 from darkroom_worker.backends.batch import Result, Unreadable
-from darkroom_worker.backends.reading import Answer, Base64, read_answer, without_pictures
+from darkroom_worker.backends.reading import (
+    Answer,
+    parsed,
+    read_answer,
+    without_pictures,
+)
 
 LABEL: Final = "darkroom_attempt"
 """The label that carries an attempt's id through Vertex."""
@@ -50,7 +55,7 @@ def read_result(line: bytes) -> Result:
     """Read one line of either API. Raises Unreadable."""
     bare, pictures = without_pictures(line)
     try:
-        read = _LINE.decode(bare)
+        read = parsed(_LINE, bare)
     except msgspec.MsgspecError as error:
         raise Unreadable(str(error)) from error
     asked = None if read.request is None else fingerprint(read.request)
@@ -63,7 +68,7 @@ def _attempt_id(line: _Line) -> str | None:
     return line.key or (str(label) if label else None)
 
 
-def _outcome(line: _Line, pictures: list[Base64]) -> Outcome:
+def _outcome(line: _Line, pictures: list[memoryview]) -> Outcome:
     if line.error is not None:
         return _failed(line.error)
     if line.status:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import aiohttp
 
 from darkroom.killpoints import Point, is_armed, reach
-from darkroom_worker.backends.seats import PatientResponse
+from darkroom_worker.backends.raw import RawResponse
 
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY")
 
@@ -30,7 +30,7 @@ def open_session() -> aiohttp.ClientSession:
         trust_env=any(os.environ.get(name) for name in _PROXIES),
         read_bufsize=_BUFFER_BYTES,
         trace_configs=[_mark_of_sent()] if is_armed(Point.SENT) else None,
-        response_class=PatientResponse,
+        response_class=RawResponse,
     )
 
 
