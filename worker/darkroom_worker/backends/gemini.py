@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -22,14 +21,14 @@ from google.genai import Client, types
 from google.oauth2.credentials import Credentials as BearerCredentials
 
 from darkroom.registry import Level
-from darkroom.request import Request, Wishes
+from darkroom.request import Request
 from darkroom.settings import AIStudio, ServiceTier, Settings, Vertex
 from darkroom.weight import too_heavy
-from darkroom_manifests.asked import HARMS
 from darkroom_manifests.tier import Provider, Tier
 from darkroom_worker.backends.base import Backend, Break, Outcome, Reply, Unavailable
 from darkroom_worker.backends.contents import Piece, turns_of
 from darkroom_worker.backends.faults import read_error
+from darkroom_worker.backends.gemini_config import Config, Content, Part, config_of
 from darkroom_worker.backends.gemini_images import Images, read_unpointed
 from darkroom_worker.backends.google_files import HOST, VERSION, Files
 from darkroom_worker.backends.raw import raw
@@ -90,7 +89,7 @@ class Gemini:
         began = time.monotonic()
         try:
             self._require_light(request)
-            config = self._labelled(request, _config(request, seconds, self._named))
+            config = self._labelled(request, config_of(request, seconds, self._named))
             contents = await self._contents(request)
             with raw() as kept:
                 answer = await self._models.generate_content(
@@ -108,9 +107,7 @@ class Gemini:
         if said is not None:
             raise ValueError(said)
 
-    def _labelled(
-        self, request: Request, config: types.GenerateContentConfig
-    ) -> types.GenerateContentConfig:
+    def _labelled(self, request: Request, config: Config) -> Config:
         """Add what the bill is told apart by; AI Studio's is not."""
         labels = {**self._labels, **dict(request.labels)}
         if not labels or self._tier.provider is not Provider.VERTEX:
@@ -135,20 +132,21 @@ class Gemini:
         self._images.close()
         await self._session.close()
 
-    async def _contents(self, request: Request) -> types.ContentListUnionDict:
+    async def _contents(self, request: Request) -> types.ContentListUnion:
+        """Spell all turns. One alone goes without a list, whose kinds the SDK would try through."""
         must_lie = too_heavy(request, self._tier, pointing=False) is not None
-        return [
-            types.Content(
+        turns: list[types.ContentUnion] = [
+            Content(
                 role=turn.role,
                 parts=[await self._part(each, must_lie=must_lie) for each in turn.pieces],
             )
             for turn in turns_of(request)
         ]
+        return turns[0] if len(turns) == 1 else turns
 
     async def _part(self, piece: Piece, *, must_lie: bool) -> types.Part:
-        if piece.image is None:
-            part = types.Part(text=piece.text)
-        else:
+        part: types.Part = Part(text=piece.text)
+        if piece.image is not None:
             part = await self._images.part(piece.image, is_own=piece.is_own, must_lie=must_lie)
         if piece.signature is not None:
             part.thought_signature = base64.b64decode(piece.signature)
@@ -157,73 +155,6 @@ class Gemini:
 
 def _since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
-
-
-def _config(
-    request: Request, seconds: float, named: ServiceTier | None
-) -> types.GenerateContentConfig:
-    """Make what the SDK takes beside the prompt; few kinds of it come, so they are kept."""
-    bare = Request(
-        prompt="",
-        aspect_ratio=request.aspect_ratio,
-        image_size=request.image_size,
-        seed=request.seed,
-        temperature=request.temperature,
-        thinking=request.thinking,
-        wishes=request.wishes,
-    )
-    return _kept_config(bare, seconds, named)
-
-
-@lru_cache(maxsize=256)
-def _kept_config(
-    request: Request, seconds: float, named: ServiceTier | None
-) -> types.GenerateContentConfig:
-    wishes = request.wishes or Wishes()
-    image = types.ImageConfig(
-        aspect_ratio=request.aspect_ratio,
-        image_size=request.image_size,
-        person_generation=wishes.person_generation,
-        output_mime_type=wishes.output_mime_type,
-        output_compression_quality=wishes.compression_quality,
-    )
-    thinking = request.thinking and types.ThinkingConfig(
-        thinking_level=types.ThinkingLevel(request.thinking.upper())
-    )
-    return types.GenerateContentConfig(
-        response_modalities=["IMAGE"],
-        image_config=image if image.model_dump(exclude_none=True) else None,
-        system_instruction=wishes.system_instruction,
-        safety_settings=_safety(wishes.safety),
-        tools=_tools(wishes.grounding),
-        seed=request.seed,
-        temperature=request.temperature,
-        thinking_config=thinking or None,
-        service_tier=None if named is None else types.ServiceTier(named.value),
-        should_return_http_response=True,  # the body is decoded by our own faster path
-        http_options=types.HttpOptions(timeout=round(seconds * 1000)),
-    )
-
-
-def _safety(threshold: str | None) -> list[types.SafetySetting] | None:
-    if threshold is None:
-        return None
-    level = types.HarmBlockThreshold(threshold)
-    return [
-        types.SafetySetting(category=types.HarmCategory(name), threshold=level) for name in HARMS
-    ]
-
-
-def _tools(grounding: str | None) -> types.ToolListUnion | None:
-    if grounding is None:
-        return None
-    kinds = grounding.split("+")
-    searches = types.SearchTypes(
-        web_search=types.WebSearch() if "web" in kinds else None,
-        image_search=types.ImageSearch() if "image" in kinds else None,
-    )
-    search = types.GoogleSearch(search_types=None if kinds == ["web"] else searches)
-    return [types.Tool(google_search=search)]
 
 
 def open_aistudio(settings: AIStudio, default_url: str | None = None) -> Backend:
