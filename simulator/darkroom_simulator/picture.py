@@ -218,4 +218,4 @@ def padded(encoded: bytes, least: int) -> bytes:
     starts = range(0, missing, COMMENT_LIMIT)
     comments = (noise[start : start + COMMENT_LIMIT] for start in starts)
     segments = (b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text for text in comments)
-    return encoded[:2] + b"".join(segments) + encoded[2:]
+    return encoded[:-2] + b"".join(segments) + encoded[-2:]  # who wants the header alone has it

@@ -17,7 +17,7 @@ from darkroom_worker import tasks
 from darkroom_worker.app import Studio
 from darkroom_worker.leaving import Leaving
 from darkroom_worker.listener import Listener
-from darkroom_worker.memory import keep_large_blocks
+from darkroom_worker.memory import keep_large_blocks, keep_what_is_there
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(studio: Studio, leaving: Leaving) -> int:
     tasks.register(studio.queue, studio)
     listener = Listener(studio.queue, studio.tiers, studio.may_begin, leaving.deaf)
+    keep_what_is_there()
     listener.start()
     was_told = leaving.wait()
     listener.stop()

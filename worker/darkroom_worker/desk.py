@@ -32,7 +32,7 @@ Beside = Callable[..., Awaitable[Any]]
 """Runs a function with its arguments in the SQL thread."""
 
 _SETTLE_AT_MOST: Final = 500  # attempts a transaction
-_GATHER_SECONDS: Final = 0.1  # how long answers wait for company before they are settled
+_GATHER_SECONDS: Final = 0.2  # how long answers wait for company before they are settled
 _AGAIN_SECONDS: Final = 2.0  # first pause after the database or the storage failed
 _LONGEST_PAUSE: Final = 15.0
 

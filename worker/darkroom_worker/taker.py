@@ -33,7 +33,7 @@ from darkroom_worker.telemetry import Telemetry
 _log = structlog.get_logger(__name__)
 
 _CLAIM_AT_MOST: Final = 128  # renders a transaction
-_ROOM_SECONDS: Final = 0.05  # how long a few free places wait for more before work is claimed
+_ROOM_SECONDS: Final = 0.1  # how long a few free places wait for more before work is claimed
 _AGAIN_SECONDS: Final = 2.0  # pause after the database or the broker failed
 
 

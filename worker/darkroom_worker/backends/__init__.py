@@ -36,10 +36,11 @@ _ON_VERTEX: Final = frozenset(
 
 def open_backend(tier: Tier, settings: Settings) -> Backend:
     """Make the client of a tier, on the event loop. Raises Unavailable with what to do."""
+    connections = settings.limits(tier).concurrency
     if tier is Tier.SIMULATOR and (url := simulator_url(settings)) is not None:
-        return open_aistudio(AIStudio(api_key=SecretStr("simulator"), base_url=url))
+        return open_aistudio(AIStudio(api_key=SecretStr("simulator"), base_url=url), connections)
     if tier is Tier.AISTUDIO:
-        return open_aistudio(settings.aistudio)
+        return open_aistudio(settings.aistudio, connections)
     if tier in _ON_VERTEX:
         return open_vertex(settings, tier)
     if tier is Tier.IMAGEN:

@@ -97,8 +97,8 @@ class Gemini:
                 )
         except Exception as error:  # noqa: BLE001  # every error is an outcome: see `read`
             return Reply(None, {}, self._images.meant(error), _since(began))
-        http = answer.sdk_http_response or types.HttpResponse()
-        body = (http.body or "").encode() if kept.body is None else kept.body
+        http, body = answer.sdk_http_response or types.HttpResponse(), kept.take()
+        body = (http.body or "").encode() if body is None else body
         return Reply(body, http.headers or {}, None, _since(began))
 
     def _require_light(self, request: Request) -> None:
@@ -157,17 +157,20 @@ def _since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-def open_aistudio(settings: AIStudio, default_url: str | None = None) -> Backend:
-    """Make a client of the Gemini Developer API. Call it on the event loop."""
+def open_aistudio(settings: AIStudio, connections: int = 64) -> Backend:
+    """Make a client of the Gemini Developer API for so many requests at a time.
+
+    Call it on the event loop.
+    """
     if settings.api_key is None:
         hint = "Set GEMINI_API_KEY, then `darkroom tier resume aistudio`."
         rest = Break(whole_tier=True, seconds=None, reason="no API key", hint=hint)
         raise Unavailable(Tier.AISTUDIO, rest)
-    session = open_session()
-    options = _options(session, settings.base_url or default_url)
+    session = open_session(connections)
+    options = _options(session, settings.base_url)
     key = settings.api_key.get_secret_value()
     client = Client(enterprise=False, api_key=key, http_options=options)
-    wire = Rest(requests.Session(), settings.base_url or default_url or HOST, {_KEY: key})
+    wire = Rest(requests.Session(), settings.base_url or HOST, {_KEY: key})
     files = StudioFiles(Files(wire, VERSION))
     return Gemini(client, session, Tier.AISTUDIO, settings.service_tier, files)
 
@@ -183,7 +186,7 @@ def open_vertex(settings: Settings, tier: Tier) -> Backend:
         hint = f"Set GOOGLE_CLOUD_PROJECT, then `darkroom tier resume {tier}`."
         rest = Break(whole_tier=True, seconds=None, reason="no project", hint=hint)
         raise Unavailable(tier, rest)
-    session = open_session()
+    session = open_session(settings.limits(tier).concurrency)
     client = Client(
         enterprise=True,
         project=own.project,

@@ -208,7 +208,8 @@ def open_imagen(settings: Settings) -> Backend:
         raise Unavailable(Tier.IMAGEN, rest)
     signature = Signature(credentials_of(vertex, Tier.IMAGEN))
     models = _models(vertex)
-    return Imagen(open_session(), models, signature, settings.imagen, vertex.labels)
+    session = open_session(settings.limits(Tier.IMAGEN).concurrency)
+    return Imagen(session, models, signature, settings.imagen, vertex.labels)
 
 
 def _models(vertex: Vertex) -> str:

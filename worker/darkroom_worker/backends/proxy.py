@@ -134,4 +134,5 @@ def open_proxy(settings: Settings) -> Backend:
         raise Unavailable(Tier.PROXY, rest)
     pixels = _pixels(registry_of(settings))
     wire = Wire(told.base_url, told.mode, pixels, told.extra_body)
-    return Proxy(open_session(), wire, told, Hosted(told.allow_hosts))
+    session = open_session(settings.limits(Tier.PROXY).concurrency)
+    return Proxy(session, wire, told, Hosted(told.allow_hosts))

@@ -16,9 +16,23 @@ from darkroom_worker.backends.seats import PatientResponse
 
 
 class Raw:
-    """The body of the answer to what was sent meanwhile; None if the SDK read it in its own way."""
+    """Holds the body of an answer for a moment."""
 
-    body: bytes | None = None
+    def __init__(self) -> None:
+        self._body: bytes | None = None
+
+    def put(self, body: bytes) -> None:
+        """Keep a body."""
+        self._body = body
+
+    def take(self) -> bytes | None:
+        """Hand the body over, once; None if the SDK read the answer in its own way.
+
+        A connection that was opened meanwhile holds this for as long as it lasts, by the context
+        that it was opened in: what stayed here would stay in memory.
+        """
+        body, self._body = self._body, None
+        return body
 
 
 @contextmanager
@@ -43,5 +57,5 @@ class RawResponse(PatientResponse):
         kept = _KEPT.get()
         if kept is None or self.status != HTTPStatus.OK:
             return await super().text(encoding, errors)
-        kept.body = await self.read()
+        kept.put(await self.read())
         return ""
