@@ -33,8 +33,8 @@ def run(load: Load, folder: Path) -> Sample:
         used = cpu_seconds(pids) - before
         if job.state.done != load.images:
             raise RuntimeError(f"Darkroom rendered {job.state.done} of {load.images}.")
-        took = _seconds(darkroom, job)
-        return Sample(load.images, took, used, memory, peak_mb(worker))
+        began, ends = _times(darkroom, job)
+        return Sample(load.images, ends[-1] - began, used, memory, peak_mb(worker), ends)
 
 
 def seconds(load: Load, folder: Path, workers: int, **more: str) -> float:
@@ -43,7 +43,8 @@ def seconds(load: Load, folder: Path, workers: int, **more: str) -> float:
         job = _render(darkroom, range(load.images), folder / "timed.jsonl")
         if job.state.done != load.images:
             raise RuntimeError(f"Darkroom rendered {job.state.done} of {load.images}.")
-        return _seconds(darkroom, job)
+        began, ends = _times(darkroom, job)
+        return ends[-1] - began
 
 
 @contextmanager
@@ -93,11 +94,13 @@ def _render(
     return job
 
 
-def _seconds(darkroom: Darkroom, job: Job) -> float:
-    """From the first request to the commit of the last answer, by the books."""
-    query = "SELECT min(sent_at) AS first, max(closed_at) AS last FROM attempts WHERE job_id = :job"
+def _times(darkroom: Darkroom, job: Job) -> tuple[float, list[float]]:
+    """When the first request left and each answer was committed, in seconds, by the books."""
+    query = "SELECT sent_at, closed_at FROM attempts WHERE job_id = :job"
     with db.reading(darkroom.database) as connection:
-        (row,) = db.rows_of(connection, query, job=job.id)
-    return (
-        datetime.fromisoformat(row["last"]) - datetime.fromisoformat(row["first"])
-    ).total_seconds()
+        rows = list(db.rows_of(connection, query, job=job.id))
+    sent, closed = (
+        sorted(datetime.fromisoformat(row[name]).timestamp() for row in rows)
+        for name in ("sent_at", "closed_at")
+    )
+    return sent[0], closed

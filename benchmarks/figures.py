@@ -39,7 +39,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """For each side and run."""
     waiting: int
     """At a time, when answers take two seconds."""
-    flights: tuple[tuple[int, int, int], ...]
+    flight: tuple[int, int, int]
     """At a time in one process, the seconds that each takes, and how many rounds of them."""
     long_run: int
     book_rounds: int
@@ -62,7 +62,7 @@ FULL = Scale(
     runs=5,
     images=1_000,
     waiting=500,
-    flights=((2_000, 10, 2), (800, 10, 8)),
+    flight=(2_000, 10, 6),
     long_run=10_000,
     book_rounds=40,
     rows=(100_000, 1_000_000),
@@ -76,7 +76,7 @@ QUICK = Scale(
     runs=1,
     images=200,
     waiting=100,
-    flights=((500, 5, 2),),
+    flight=(500, 5, 4),
     long_run=800,
     book_rounds=10,
     rows=(50_000, 100_000),
@@ -203,17 +203,12 @@ def measured(side: Side, load: Load) -> Sample:
         return side(load, Path(folder))
 
 
-def flights(scale: Scale) -> list[Figure]:
-    """Ask for many at once from one worker process."""
-    return [figure for flight in scale.flights for figure in in_flight(*flight)]
-
-
 def in_flight(wanted: int, latency: int, times: int) -> list[Figure]:
     """Ask for so many at once, so many times as many in all; look at memory and rate.
 
-    The first answers all come at once, those to later requests not any more: few rounds tell of
-    memory, many of the rate. The rate is judged only where the bare script comes near what latency
-    allows; else that is said.
+    The rate is that of the rounds between the first, whose answers all come at once after nothing,
+    and the last. It is judged only where one of the two comes near what latency allows; else that
+    is said.
     """
     with simulator(str(latency)) as running:
         load = Load(running.url, times * wanted, wanted)
@@ -221,6 +216,7 @@ def in_flight(wanted: int, latency: int, times: int) -> list[Figure]:
         ours = measured(darkroom_itself.run, load)
         peak = _peak_in_flight(running.url)
     ideal = wanted / latency
+    rate, bare_rate = ours.rate_amid(wanted), bare.rate_amid(wanted)
     how = f"{latency} s latency, {wanted:,} at a time"
     return [
         Figure(
@@ -239,20 +235,20 @@ def in_flight(wanted: int, latency: int, times: int) -> list[Figure]:
         ),
         Figure(
             name=f"images/s, {how}",
-            ours=[ours.rate],
+            ours=[rate],
             rival="in flight / latency",
             baseline=[ideal],
             at_least=0.9,
-            unjudged=_too_slow(bare.rate, ideal),
+            unjudged=_too_slow(max(rate, bare_rate), ideal),
         ),
-        Figure(name=f"images/s, {how}", ours=[ours.rate], rival="bare", baseline=[bare.rate]),
+        Figure(name=f"images/s, {how}", ours=[rate], rival="bare", baseline=[bare_rate]),
     ]
 
 
-def _too_slow(bare: float, ideal: float) -> str:
-    if bare >= 0.9 * ideal:
+def _too_slow(best: float, ideal: float) -> str:
+    if best >= 0.9 * ideal:
         return ""
-    return f"even the bare script reaches only {bare:.1f} of {ideal:.1f} images/s here"
+    return f"not even the bare script reaches {0.9 * ideal:.1f} images/s here, but {best:.1f}"
 
 
 def _peak_in_flight(url: str) -> int:
@@ -388,7 +384,7 @@ def every(scale: Scale, only: Sequence[str], more: Parts) -> list[Figure]:
     parts: Parts = {
         "busy": partial(rendering, scale, "0", 64),
         "waiting": partial(rendering, scale, "2", scale.waiting),
-        "flight": partial(flights, scale),
+        "flight": partial(in_flight, *scale.flight),
         "memory": partial(memory, scale.long_run, 64),
         "manifest": partial(manifest, scale.rows),
         "books": partial(books, scale),

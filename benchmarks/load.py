@@ -32,11 +32,18 @@ class Sample(msgspec.Struct, frozen=True):
     """Images done and megabytes held, as time went by."""
     peak_mb: float = 0.0
     """The most it ever held, by the kernel's own count."""
+    ends: list[float] = []
+    """When each image was there, in seconds and in order."""
 
     @property
     def rate(self) -> float:
         """Images a second."""
         return self.images / self.seconds
+
+    def rate_amid(self, in_flight: int) -> float:
+        """Images a second while so many were in flight: without the first round and the last."""
+        span = self.ends[-in_flight - 1] - self.ends[in_flight - 1]
+        return (self.images - 2 * in_flight) / span
 
     @property
     def cpu_ms(self) -> float:

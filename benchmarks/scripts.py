@@ -81,15 +81,19 @@ def _write(path: Path, image: bytes) -> None:
 async def timed(render: Render, load: Load, folder: Path) -> Sample:
     """Render the warm-up, then the timed images, so many at a time."""
     free = asyncio.Semaphore(load.concurrency)
+    ends: list[float] = []
 
     async def one(number: int) -> None:
         async with free:
             await render(prompt(number), folder / f"{number}.image")
+            ends.append(time.perf_counter())
 
     await asyncio.gather(*(one(-number) for number in range(1, WARM + 1)))
+    ends.clear()
     wall, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(one(number) for number in range(load.images)))
-    return Sample(load.images, time.perf_counter() - wall, time.process_time() - cpu)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Sample(load.images, wall, cpu, ends=ends)
 
 
 def main() -> None:
