@@ -1,8 +1,10 @@
-"""How many answers are read at once: real HTTP, the real SDK, large bodies."""
+"""How many answers are in memory at once: real HTTP, the real SDK, large bodies."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -17,11 +19,12 @@ from darkroom_worker.backends.seats import Seats
 
 MODEL = "gemini-nano-banana-2.1"
 REQUESTS = 6
+ANSWER_BYTES = 1_500_000
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Ready]:
-    with running("--pictures", "cached", "--body-bytes", "1500000") as ready:
+    with running("--pictures", "cached", "--body-bytes", str(ANSWER_BYTES)) as ready:
         yield ready
 
 
@@ -94,3 +97,23 @@ def test_an_answer_that_waits_too_long_for_a_seat_is_read_without_one(simulator:
     reader = run(simulator, 1, 0.2, let_nobody_leave)
 
     assert reader.bodies == REQUESTS
+
+
+def test_connections_that_stay_open_keep_no_answer(simulator: Ready) -> None:
+    async def held_after_answers() -> int:
+        backend = open_aistudio(AIStudio(api_key=SecretStr("key"), base_url=simulator.url))
+        asked = (backend.send(Request(prompt="a lamp"), MODEL, 30) for _ in range(REQUESTS))
+        bodies = [reply.body or b"" for reply in await asyncio.gather(*asked)]
+        assert all(len(body) > ANSWER_BYTES for body in bodies)
+        del bodies
+        await asyncio.sleep(0)  # lets go of what has been gathered
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+        await backend.close()
+        return held
+
+    tracemalloc.start()
+    try:
+        assert asyncio.run(held_after_answers()) < ANSWER_BYTES
+    finally:
+        tracemalloc.stop()

@@ -131,6 +131,14 @@ SENDING: Final = (
         red=(f"{_ONE_POST}[vertex-a lamp [[sim:drop-after]]]",),
     ),
     Mutant(
+        name="connections-keep-answers",
+        plants="each connection that stays open holds the first answer that it brought",
+        file="worker/darkroom_worker/backends/raw.py",
+        old="        body, self._body = self._body, None\n",
+        new="        body = self._body\n",
+        red=("tests/contract/test_seats.py::test_connections_that_stay_open_keep_no_answer",),
+    ),
+    Mutant(
         name="no-fence",
         plants="a late worker closes an attempt that was given up, over the head of its heir",
         file="src/darkroom/jobs/close.py",
