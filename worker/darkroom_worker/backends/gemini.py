@@ -28,12 +28,13 @@ from darkroom_manifests.tier import Provider, Tier
 from darkroom_worker.backends.base import Backend, Break, Outcome, Reply, Unavailable
 from darkroom_worker.backends.contents import Piece, turns_of
 from darkroom_worker.backends.faults import read_error
-from darkroom_worker.backends.gemini_config import Config, Content, Part, config_of
+from darkroom_worker.backends.gemini_config import config_of
 from darkroom_worker.backends.gemini_images import Images, read_unpointed
 from darkroom_worker.backends.google_files import HOST, VERSION, Files
 from darkroom_worker.backends.raw import raw
 from darkroom_worker.backends.reading import read_body
 from darkroom_worker.backends.rest import Rest
+from darkroom_worker.backends.sdk_types import Config, Content, Part
 from darkroom_worker.backends.session import open_session
 from darkroom_worker.backends.staged_files import open_staged_files
 from darkroom_worker.backends.studio_files import StudioFiles
@@ -157,7 +158,7 @@ def _since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-def open_aistudio(settings: AIStudio, connections: int = 64) -> Backend:
+def open_aistudio(settings: AIStudio, connections: int = 1) -> Backend:
     """Make a client of the Gemini Developer API for so many requests at a time.
 
     Call it on the event loop.

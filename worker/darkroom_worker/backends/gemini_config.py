@@ -1,46 +1,20 @@
-"""What Google's SDK takes beside the prompt, and its types that say at once what they hold."""
+"""What Google's SDK takes beside the prompt."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from google.genai import types
 
 from darkroom.request import Request, Wishes
 from darkroom.settings import ServiceTier
 from darkroom_manifests.asked import HARMS
+from darkroom_worker.backends.sdk_types import Config
 
 # The SDK may call functions in a loop, and ask again where an answer is to be continued: each is a
 # request more, which may be billed (google-genai 3.4.0, `AsyncModels.generate_content`).
 _NO_CALLS: Final = types.AutomaticFunctionCallingConfig(disable=True)
-
-
-class _Quick:
-    """Answers whether a field is there, and with it, by name.
-
-    For each of some fifty fields the SDK asks whether it is `in` what was given to it, and pydantic
-    goes through all fields to answer (google-genai 3.4.0, `get_value_by_path`): a fifth of the time
-    that a request costs us.
-    """
-
-    def __contains__(self, name: str) -> bool:
-        return name in type(self).model_fields  # type: ignore[attr-defined]  # of its other base
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # as the fields are
-        return getattr(self, name)
-
-
-class Config(_Quick, types.GenerateContentConfig):
-    """What stands beside the prompt."""
-
-
-class Content(_Quick, types.Content):
-    """One turn."""
-
-
-class Part(_Quick, types.Part):
-    """A piece of a turn."""
 
 
 def config_of(request: Request, seconds: float, named: ServiceTier | None) -> Config:

@@ -1,6 +1,6 @@
 """Answers as they came: a provider's SDK would make text of them, a second copy of megabytes.
 
-The SDK reads an answer by aiohttp's `text`, which also waits for the interpreter while it copies.
+The SDK reads an answer by aiohttp's `text`, and every thread of the process waits for that copy.
 Like a seat, what is wanted is told by a context variable, since the SDK stands between.
 """
 

@@ -234,7 +234,7 @@ def without_pictures(body: bytes) -> tuple[bytes, list[memoryview]]:
 
 
 def parsed(decoder: msgspec.json.Decoder[T], bare: bytes) -> T:
-    """Parse an answer without its pictures. Raises MsgspecError.
+    """Parse an answer, best without its pictures. Raises MsgspecError.
 
     A byte that is no UTF-8 spoils a word of it, and not the picture, which is paid for.
     """

@@ -15,12 +15,7 @@ from darkroom.models import AttemptState
 from darkroom_worker.backends.asking import fingerprint
 from darkroom_worker.backends.base import Outcome
 from darkroom_worker.backends.batch import Result, Unreadable
-from darkroom_worker.backends.reading import (
-    Answer,
-    parsed,
-    read_answer,
-    without_pictures,
-)
+from darkroom_worker.backends.reading import Answer, parsed, read_answer, without_pictures
 
 LABEL: Final = "darkroom_attempt"
 """The label that carries an attempt's id through Vertex."""

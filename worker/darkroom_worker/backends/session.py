@@ -23,7 +23,6 @@ _BUFFER_BYTES: Final = 64 << 10
 _SILENT_SECONDS: Final = 60
 _PROBES: Final = ("TCP_KEEPIDLE", "TCP_KEEPALIVE", "TCP_KEEPINTVL")  # as each system has them
 
-
 # What answers may fill of the kernel's memory while they wait for a seat, in bytes. Left to itself,
 # Linux lets each connection have megabytes of it; past `tcp_mem` it drops what comes, and whole
 # answers then stand still for minutes (measured: 2,000 answers of 2 MB at once).
