@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from benchmarks import batch_results, catalog, enqueue, inbox, limits, router, scaling, soak
+from benchmarks import batch_results, catalog, enqueue, flight, inbox, limits, router, scaling, soak
 from benchmarks.figures import FULL, QUICK, Figure, Scale, every
 from benchmarks.load import ROOT
 
@@ -52,6 +52,7 @@ def main() -> int:
     if args.runs:
         scale = msgspec.structs.replace(scale, runs=args.runs)
     more = {
+        "flight": partial(flight.figures, *scale.flight),
         "router": partial(router.figures, scale.rows),
         "batch": partial(batch_results.figures, scale.runs, *scale.batch_lines),
         "inbox": partial(inbox.figures, scale.runs, scale.dropped),

@@ -6,7 +6,6 @@ import os
 import statistics
 import sys
 import tempfile
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +25,6 @@ _WAITING_PROCESSES = 32  # of one that mostly does: more would only fill memory
 _BOOK_BATCH = 500
 _TRIAL = 128  # images
 _OF_CELERY = 2.0
-_MOST_MB = 1_500.0  # of one worker process, whatever is in flight
 
 Side = Callable[[Load, Path], Sample]
 
@@ -203,52 +201,6 @@ def measured(side: Side, load: Load) -> Sample:
         return side(load, Path(folder))
 
 
-def in_flight(wanted: int, latency: int, times: int) -> list[Figure]:
-    """Ask for so many at once, so many times as many in all; look at memory and rate.
-
-    The rate is that of the rounds between the first, whose answers all come at once after nothing,
-    and the last.
-    """
-    with simulator(str(latency)) as running:
-        load = Load(running.url, times * wanted, wanted)
-        bare = measured(partial(scripts.run, "bare"), load)
-        ours = measured(darkroom_itself.run, load)
-        peak = _peak_in_flight(running.url)
-    ideal = wanted / latency
-    rate, bare_rate = ours.rate_amid(wanted), bare.rate_amid(wanted)
-    how = f"{latency} s latency, {wanted:,} at a time"
-    return [
-        Figure(
-            name=f"requests in flight, one worker, {wanted:,} wanted",
-            ours=[peak],
-            rival="wanted",
-            baseline=[wanted],
-            at_least=1.0,
-        ),
-        Figure(
-            name=f"worker's peak MB, {how}",
-            ours=[ours.peak_mb],
-            rival="bound",
-            baseline=[_MOST_MB],
-            at_most=1.0,
-        ),
-        Figure(
-            name=f"images/s, {how}",
-            ours=[rate],
-            rival="in flight / latency",
-            baseline=[ideal],
-            at_least=0.9,
-        ),
-        Figure(name=f"images/s, {how}", ours=[rate], rival="bare", baseline=[bare_rate]),
-    ]
-
-
-def _peak_in_flight(url: str) -> int:
-    with urllib.request.urlopen(f"{url}/_sim/ledger") as books:  # noqa: S310  # on loopback
-        peak: int = msgspec.json.decode(books.read())["peak_in_flight"]
-        return peak
-
-
 def memory(images: int, concurrency: int) -> list[Figure]:
     """Look at the worker's memory after a fifth of a long run and at its end."""
     with simulator("0") as running:
@@ -376,7 +328,6 @@ def every(scale: Scale, only: Sequence[str], more: Parts) -> list[Figure]:
     parts: Parts = {
         "busy": partial(rendering, scale, "0", 64),
         "waiting": partial(rendering, scale, "2", scale.waiting),
-        "flight": partial(in_flight, *scale.flight),
         "memory": partial(memory, scale.long_run, 64),
         "manifest": partial(manifest, scale.rows),
         "books": partial(books, scale),
